@@ -1,0 +1,165 @@
+// Package row holds typed column values and their one canonical encoding.
+//
+// A tap turns each cell of its database into a Value; everything that is ever
+// hashed about a row goes through AppendCell. The encoding is injective (two
+// different cells never give the same bytes) and stable (the same cell gives
+// the same bytes whether it came from the change stream, a snapshot or a later
+// re-read). SPEC.md beside this file is the format; testdata holds vectors
+// that another implementation can run.
+//
+// Values are normalised when they are made, not when they are encoded: a
+// decimal 042.10 becomes 42.1, a time 10:00:00.500 becomes 10:00:00.5. So
+// widening a column (INT to BIGINT, more fraction digits) leaves old bytes
+// valid. Text keeps the column's own bytes and the name of its character set,
+// because servers' conversions to Unicode are lossy.
+package row
+
+import (
+	"errors"
+	"math"
+)
+
+// Type is the type code that stands beside each value and in each column
+// description. Codes are part of the format and never change their meaning.
+type Type uint8
+
+// The type codes of profile 1.
+const (
+	Any       Type = 0  // only as a column's type: cells say their own
+	Int       Type = 1  // integer of any width, -2^63 … 2^64-1
+	Decimal   Type = 2  // exact decimal number
+	Float32   Type = 3  // IEEE 754 binary32
+	Float64   Type = 4  // IEEE 754 binary64
+	Text      Type = 5  // characters: charset name and raw bytes
+	Bytes     Type = 6  // raw bytes
+	Date      Type = 7  // YYYY-MM-DD, zero and partial dates included
+	Time      Type = 8  // [-]HH:MM:SS[.f], a span or a time of day
+	DateTime  Type = 9  // date and time without zone
+	Timestamp Type = 10 // an instant, in UTC
+	Bits      Type = 11 // bit field of up to 64 bits
+	Enum      Type = 12 // one label, or the error value
+	Set       Type = 13 // labels in the column's order
+	UUID      Type = 14 // 16 bytes
+	Bool      Type = 15
+)
+
+// String returns the type's name as SPEC.md and TYPES.md write it.
+func (t Type) String() string {
+	if int(t) < len(typeNames) {
+		return typeNames[t]
+	}
+	return "unknown"
+}
+
+var typeNames = [...]string{"any", "int", "decimal", "float32", "float64", "text", "bytes", "date",
+	"time", "datetime", "timestamp", "bits", "enum", "set", "uuid", "bool"}
+
+// Valid reports whether t is a type code of profile 1.
+func (t Type) Valid() bool { return t <= Bool }
+
+// A Column describes one column of a row: its name and the type of its cells.
+type Column struct {
+	Name string
+	Type Type
+}
+
+// A Value is one cell. The zero Value is null. Values share memory with what
+// they were made of: the maker must not change it afterwards.
+type Value struct {
+	typ     Type
+	neg     bool   // Int: below zero, num holds the two's complement
+	null    bool   // Enum: the error value
+	num     uint64 // Int, Bits, Bool; bits of Float32 and Float64
+	charset string // Text, Enum, Set
+	data    []byte // everything else; for Set the encoded array of labels
+}
+
+// ErrInvalid says that a value is not of its type's form. The message of the
+// wrapping error names the form, never the value.
+var ErrInvalid = errors.New("value not of its type's form")
+
+// Type returns the value's type code, or Any for null.
+func (v Value) Type() Type { return v.typ }
+
+// IsNull reports whether the value is null.
+func (v Value) IsNull() bool { return v.typ == Any }
+
+// Fits reports whether the value may stand in a column of type t.
+func (v Value) Fits(t Type) bool { return v.typ == Any || t == Any || v.typ == t }
+
+// Null returns the null value.
+func Null() Value { return Value{} }
+
+// NewInt returns an integer value.
+func NewInt(n int64) Value { return Value{typ: Int, neg: n < 0, num: uint64(n)} }
+
+// NewUint returns an integer value that may exceed 2^63-1.
+func NewUint(n uint64) Value { return Value{typ: Int, num: n} }
+
+// NewBool returns a boolean value.
+func NewBool(b bool) Value {
+	if b {
+		return Value{typ: Bool, num: 1}
+	}
+	return Value{typ: Bool}
+}
+
+// NewBits returns the value of a bit field.
+func NewBits(n uint64) Value { return Value{typ: Bits, num: n} }
+
+// NewFloat32 returns a binary32 value. Every bit counts: -0 differs from 0.
+func NewFloat32(f float32) Value { return Value{typ: Float32, num: uint64(math.Float32bits(f))} }
+
+// NewFloat64 returns a binary64 value. Every bit counts: -0 differs from 0.
+func NewFloat64(f float64) Value { return Value{typ: Float64, num: math.Float64bits(f)} }
+
+// NewBytes returns a byte string value; b may be empty but is never null.
+func NewBytes(b []byte) Value { return Value{typ: Bytes, data: b} }
+
+// NewText returns characters as the column stores them: the raw bytes b in the
+// character set named charset (lower case ASCII, such as "utf8" or "gbk").
+// Sets that agree on every byte string share one name: utf8mb3 and utf8mb4 are
+// both "utf8".
+func NewText(charset string, b []byte) Value {
+	return Value{typ: Text, charset: charset, data: b}
+}
+
+// NewEnum returns an enumeration value by its label.
+func NewEnum(charset string, label []byte) Value {
+	return Value{typ: Enum, charset: charset, data: label}
+}
+
+// NewEnumError returns the error value of an enumeration (MySQL's index 0),
+// which is not the empty label.
+func NewEnumError(charset string) Value {
+	return Value{typ: Enum, charset: charset, null: true}
+}
+
+// Int64 returns an Int's or Bits' value where it fits 64 signed bits.
+func (v Value) Int64() (int64, bool) {
+	if v.typ != Int && v.typ != Bits && v.typ != Bool {
+		return 0, false
+	}
+	return int64(v.num), v.neg || v.num <= math.MaxInt64
+}
+
+// Raw returns the bytes of a Text, Bytes, Enum, UUID, Decimal or temporal
+// value, sharing its memory; nil for any other.
+func (v Value) Raw() []byte {
+	if v.typ == Set {
+		return nil
+	}
+	return v.data
+}
+
+// Charset returns the character set of a Text, Enum or Set value.
+func (v Value) Charset() string { return v.charset }
+
+// String tells the type alone, so that no cell reaches a log by accident. Use
+// Display to show a value to a person who may see it.
+func (v Value) String() string {
+	if v.IsNull() {
+		return "null"
+	}
+	return v.typ.String() + "(…)"
+}
