@@ -124,10 +124,22 @@ func (c *Committer) Commit(k Key, h *Header, values []row.Value) (Digest, []Dige
 		c.buf = appendColumn(c.buf, h.Columns[i].Name, v)
 		c.digests[i] = sha256.Sum256(c.buf)
 	}
-	c.buf = append(append(c.buf[:0], prefixHeader), c.salt(len(values))...)
+	return c.combine(k, h, c.digests), c.digests, nil
+}
+
+// Recombine returns the commitment to the version that h describes from its
+// column digests alone, for when a value is no longer to be had.
+func (c *Committer) Recombine(k Key, h *Header, digests []Digest) Digest {
+	c.derive(k, len(digests)+1)
+	return c.combine(k, h, digests)
+}
+
+// combine hashes the header under the last derived salt, and all digests to C.
+func (c *Committer) combine(k Key, h *Header, digests []Digest) Digest {
+	c.buf = append(append(c.buf[:0], prefixHeader), c.salt(len(digests))...)
 	c.buf = h.Append(c.buf)
-	c.root = appendRoot(c.root[:0], sha256.Sum256(c.buf), KeyDigest(k), c.digests)
-	return sha256.Sum256(c.root), c.digests, nil
+	c.root = appendRoot(c.root[:0], sha256.Sum256(c.buf), KeyDigest(k), digests)
+	return sha256.Sum256(c.root)
 }
 
 // derive fills salts with the AES-256-CTR key stream under k from counter 0,

@@ -23,10 +23,13 @@ const (
 	Schema Op = 19 // a table's columns changed
 	Audit  Op = 20 // an audit ran: coverage, manifest root, report digest
 	Start  Op = 21 // the sidecar started: versions, configuration digest
+	// GapChange says that a row was found changed by a scan that followed a gap
+	// or a schema change, and was entered as it is now: a finding until closed.
+	GapChange Op = 22
 )
 
 var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
-	Break: "break", Schema: "schema", Audit: "audit", Start: "start"}
+	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change"}
 
 // String returns the op's name.
 func (o Op) String() string {
