@@ -16,6 +16,7 @@
 package keys
 
 import (
+	"bytes"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -65,21 +66,13 @@ func readBlock(r io.Reader, kind string) (*pem.Block, error) {
 	if err != nil {
 		return nil, err
 	}
+	b = bytes.TrimLeft(b, "\n\r\t ")
 	block, rest := pem.Decode(b)
-	if block == nil || block.Type != kind {
+	if block == nil || block.Type != kind || !bytes.HasPrefix(b, []byte("-----BEGIN ")) {
 		return nil, malformed("a PEM block " + kind)
 	}
-	if !isBlank(rest) {
+	if len(bytes.TrimLeft(rest, "\n\r\t ")) > 0 {
 		return nil, malformed("one PEM block " + kind + " alone")
 	}
 	return block, nil
-}
-
-func isBlank(b []byte) bool {
-	for _, c := range b {
-		if c != '\n' && c != '\r' && c != ' ' && c != '\t' {
-			return false
-		}
-	}
-	return true
 }

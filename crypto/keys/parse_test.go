@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,9 @@ func TestParsersRefuseEachOthersKeys(t *testing.T) {
 
 func TestParsersRefuseMoreThanOneKey(t *testing.T) {
 	for kind, text := range written(t) {
+		if err := parsers()[kind](bytes.NewReader(append([]byte("x\n"), text...))); !errors.Is(err, ErrKey) {
+			t.Errorf("%s key after other text: %v", kind, err)
+		}
 		for _, tail := range [][]byte{text, []byte("x"), bytes.Repeat([]byte(" "), maxInput)} {
 			if err := parsers()[kind](bytes.NewReader(append(bytes.Clone(text), tail...))); !errors.Is(err, ErrKey) {
 				t.Errorf("%s key followed by %d bytes: %v", kind, len(tail), err)
@@ -69,24 +73,32 @@ func TestWrappingRefusesAnIDThatIsNotItsOwn(t *testing.T) {
 	}
 }
 
-// No error shows a part of what was read, whatever it was.
+// No error shows a part of what was read, whatever it was: there are just
+// these.
 func FuzzParse(f *testing.F) {
 	for _, text := range written(f) {
 		f.Add(text)
 		f.Add(bytes.Replace(text, []byte("A"), []byte("B"), 1))
 		f.Add(text[:len(text)/2])
 	}
+	const kind = ": not a key of this kind: "
+	messages := []string{
+		"parse log key" + kind + "PRIVATE+KEY+origin+hash+key of Ed25519 expected",
+		"parse member key" + kind + "an Ed25519 key in PKCS#8 expected",
+		"parse public key" + kind + "an Ed25519 key in PKIX expected",
+		"parse wrapping key" + kind + "32 bytes and an Id expected",
+		"parse wrapping key" + kind + "the key that Id names expected",
+		"parse log key" + kind + "at most 8192 bytes expected",
+	}
+	for name, block := range map[string]string{"member": pemPrivate, "public": pemPublic, "wrapping": pemWrapping} {
+		messages = append(messages, "parse "+name+" key"+kind+"a PEM block "+block+" expected",
+			"parse "+name+" key"+kind+"one PEM block "+block+" alone expected",
+			"parse "+name+" key"+kind+"at most 8192 bytes expected")
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for name, parse := range parsers() {
-			err := parse(bytes.NewReader(text))
-			if err == nil {
-				continue
-			}
-			for i := 0; i+12 <= len(text); i++ {
-				part := string(text[i : i+12])
-				if strings.Contains(err.Error(), part) && !strings.Contains("PRIVATE+KEY+ PUBLIC KEY EMRBCHAIN WRAPPING KEY a PEM block PRIVATE KEY expected", part) {
-					t.Fatalf("%s: error shows its input", name)
-				}
+			if err := parse(bytes.NewReader(text)); err != nil && !slices.Contains(messages, err.Error()) {
+				t.Fatalf("%s: %v", name, err)
 			}
 		}
 	})

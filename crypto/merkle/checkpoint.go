@@ -59,8 +59,8 @@ func OpenCheckpoint(signed []byte, verifier note.Verifier) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
-	if len(n.Sigs) != 1 || len(n.UnverifiedSigs) != 0 {
-		return Checkpoint{}, fmt.Errorf("%w: exactly one signature expected", ErrCheckpoint)
+	if !onlySignature(signed, n) {
+		return Checkpoint{}, fmt.Errorf("%w: exactly one signature in its one form expected", ErrCheckpoint)
 	}
 	c, err := parseText(n.Text)
 	if err != nil {
@@ -70,6 +70,20 @@ func OpenCheckpoint(signed []byte, verifier note.Verifier) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%w: origin %q signed by the key of %q", ErrCheckpoint, c.Origin, verifier.Name())
 	}
 	return c, nil
+}
+
+// onlySignature reports whether signed is the note's text and one signature
+// line, as Sign writes it. note.Open itself drops repeated lines and reads
+// base64 with stray bits in its last digit, so one note would have many forms.
+func onlySignature(signed []byte, n *note.Note) bool {
+	if len(n.Sigs) != 1 {
+		return false
+	}
+	s := n.Sigs[0]
+	if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+		return false
+	}
+	return string(signed) == n.Text+"\n— "+s.Name+" "+s.Base64+"\n"
 }
 
 // CheckpointOrigin returns the origin line of a signed checkpoint without
@@ -85,11 +99,10 @@ func parseText(text string) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("%w: three lines expected", ErrCheckpoint)
 	}
 	c := Checkpoint{Origin: lines[0]}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 {
-		return Checkpoint{}, fmt.Errorf("%w: size is not a number", ErrCheckpoint)
+	var err error
+	if c.Size, err = strconv.ParseUint(lines[1], 10, 64); err != nil || c.Size > MaxSize {
+		return Checkpoint{}, fmt.Errorf("%w: size is not a number up to 2^62", ErrCheckpoint)
 	}
-	c.Size = uint64(size)
 	root, err := base64.StdEncoding.DecodeString(lines[2])
 	if err != nil || len(root) != HashSize {
 		return Checkpoint{}, fmt.Errorf("%w: root is not 32 bytes in base64", ErrCheckpoint)

@@ -11,7 +11,6 @@ package merkle
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -19,7 +18,12 @@ import (
 // HashSize is the size of a Hash in bytes.
 const HashSize = tlog.HashSize
 
-// MaxProof is the most hashes that a proof in a tree of up to 2^63 leaves has.
+// MaxSize is the most leaves that a log may have. tlog's search for a power of
+// two does not end for larger trees, so they are refused before it.
+const MaxSize = 1 << 62
+
+// MaxProof is the most hashes that a proof in a tree of up to MaxSize leaves
+// has.
 const MaxProof = 64
 
 type (
@@ -65,7 +69,7 @@ func ProveInclusion(size, index uint64, stored HashReader) ([]Hash, error) {
 // VerifyInclusion checks that a leaf hash stands at index under the root of
 // size leaves.
 func VerifyInclusion(proof []Hash, size uint64, root Hash, index uint64, leaf Hash) error {
-	if size > math.MaxInt64 || index >= size || len(proof) > MaxProof {
+	if size > MaxSize || index >= size || len(proof) > MaxProof {
 		return fmt.Errorf("inclusion: %w", ErrProof)
 	}
 	if tlog.CheckRecord(proof, int64(size), root, int64(index), leaf) != nil {
@@ -89,7 +93,7 @@ func ProveConsistency(newSize, oldSize uint64, stored HashReader) ([]Hash, error
 func VerifyConsistency(proof []Hash, newSize uint64, newRoot Hash, oldSize uint64, oldRoot Hash) error {
 	bad := fmt.Errorf("consistency: %w", ErrProof)
 	switch {
-	case newSize > math.MaxInt64 || oldSize > newSize || len(proof) > MaxProof:
+	case newSize > MaxSize || oldSize > newSize || len(proof) > MaxProof:
 		return bad
 	case oldSize == newSize:
 		if len(proof) > 0 || oldRoot != newRoot {
