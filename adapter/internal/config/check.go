@@ -22,9 +22,9 @@ const (
 	maxSocketPath          = 107 // bytes, of the kernel's sockaddr_un
 )
 
-// nameForm is what chains, members, sources and taps may be called: it stands in
-// origins, state keys and unit names.
-const nameForm = "1 to 50 lower-case letters, digits, dots and dashes, starting with a letter"
+// nameForm is what rules.ValidID asks of the ids of chains and members. Names of
+// sources and taps, which stand in the names of units, follow it too.
+const nameForm = "1 to 40 lower-case letters, digits and inner hyphens"
 
 // check notes every value that cannot work, with the place where it stands.
 func check(c *Config, d *decoder) {

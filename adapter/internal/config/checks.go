@@ -3,10 +3,11 @@ package config
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/emrbchain/emrbchain/chain/rules"
 )
 
 // mistake notes a problem at the place where the field stands; where it is
@@ -49,7 +50,7 @@ func (d *decoder) required(thing, value, mend string) bool {
 }
 
 func (d *decoder) checkName(thing, value, mend string) {
-	if d.required(thing, value, mend) && !regexp.MustCompile(`^[a-z][a-z0-9.-]{0,49}$`).MatchString(value) {
+	if d.required(thing, value, mend) && !rules.ValidID(value) {
 		d.mistake(thing, "is not a name", "write "+nameForm)
 	}
 }

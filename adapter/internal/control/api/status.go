@@ -1,0 +1,76 @@
+package api
+
+import "time"
+
+// Status is the state of a sidecar.
+type Status struct {
+	Version string `json:"version"`
+	// Ready says that the sidecar does its work: the log is sound, the tap
+	// streams, and no anchor is overdue. NotReady says why it is not.
+	Ready    bool         `json:"ready"`
+	NotReady []string     `json:"not_ready"`
+	Started  time.Time    `json:"started"`
+	Source   SourceStatus `json:"source"`
+	Log      LogStatus    `json:"log"`
+	Chain    ChainStatus  `json:"chain"`
+	Audit    AuditStatus  `json:"audit"`
+	// OpenFindings counts the findings that nobody closed yet.
+	OpenFindings uint64 `json:"open_findings"`
+}
+
+// SourceStatus is the state of the tapped database as the tap sees it.
+type SourceStatus struct {
+	Name      string `json:"name"`
+	Tap       string `json:"tap"`
+	Assurance string `json:"assurance"` // every version, last version, scan only
+	State     string `json:"state"`     // starting, snapshot, streaming, stopped
+	// LastChange is the source's own time of the last change that was logged.
+	LastChange *time.Time    `json:"last_change"`
+	Restarts   uint64        `json:"restarts"` // of the tap, since the start
+	Problem    string        `json:"problem,omitempty"`
+	Tables     []TableStatus `json:"tables"`
+}
+
+// TableStatus is the state of a table.
+type TableStatus struct {
+	Name    string   `json:"name"`
+	Rows    uint64   `json:"rows"` // that the log knows as living
+	Covered bool     `json:"covered"`
+	Reason  string   `json:"reason,omitempty"` // why it is not covered
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// LogStatus is the state of the record log.
+type LogStatus struct {
+	Checkpoint
+	Gaps uint64 `json:"gaps"` // gap entries, ever
+}
+
+// ChainStatus is the state of anchoring.
+type ChainStatus struct {
+	ID        string `json:"id"`
+	Reachable bool   `json:"reachable"`
+	Height    int64  `json:"height"`
+	// Anchored is the last checkpoint that is final, with its receipt.
+	Anchored *Anchored `json:"anchored"`
+	Backlog  uint64    `json:"backlog"` // entries not anchored yet
+	// Faulty is how many members may fail or lie without harm.
+	Faulty  int    `json:"tolerates_faulty_members"`
+	Notice  string `json:"notice,omitempty"` // such as "a local chain without outside witness"
+	Problem string `json:"problem,omitempty"`
+}
+
+// Anchored is a checkpoint that the chain accepted.
+type Anchored struct {
+	Size   uint64    `json:"size"`
+	Height int64     `json:"height"`
+	Time   time.Time `json:"time"`
+}
+
+// AuditStatus is when audits ran and run.
+type AuditStatus struct {
+	Running     bool       `json:"running"`
+	LastVerdict string     `json:"last_verdict,omitempty"`
+	LastTime    *time.Time `json:"last_time"`
+	Next        *time.Time `json:"next"`
+}
