@@ -1,0 +1,114 @@
+package anchoring
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+)
+
+// Names of the state that anchoring keeps in the record log.
+const (
+	pendingName  = "anchor/pending"
+	anchorPrefix = "anchor/at/"
+	lastName     = "anchor/last" // the log's own check at start reads it
+)
+
+// pending is the checkpoint in flight.
+type pending struct {
+	size   uint64
+	signed []byte
+}
+
+func (p pending) append(b []byte) []byte {
+	return dcbor.AppendBytes(dcbor.AppendUint(dcbor.AppendArray(b, 2), p.size), p.signed)
+}
+
+func readPending(log *recordlog.Log) (pending, error) {
+	b, err := log.Get(pendingName)
+	if err != nil || b == nil {
+		return pending{}, err
+	}
+	r := dcbor.NewReader(b)
+	r.ArrayOf(2)
+	p := pending{size: r.Uint(), signed: slices.Clone(r.Bytes())}
+	if err := r.Done(); err != nil {
+		return pending{}, fmt.Errorf("read the checkpoint in flight: %w", err)
+	}
+	return p, nil
+}
+
+// An Anchor is one anchor of the log with its receipt.
+type Anchor struct {
+	Size       uint64
+	Height     int64 // of the block
+	Time       int64 // of the header that proves it, ms since 1970 UTC
+	Checkpoint []byte
+	Receipt    []byte
+}
+
+func (a Anchor) append(b []byte) []byte {
+	b = dcbor.AppendUint(dcbor.AppendArray(b, 5), a.Size)
+	b = dcbor.AppendInt(dcbor.AppendInt(b, a.Height), a.Time)
+	return dcbor.AppendBytes(dcbor.AppendBytes(b, a.Checkpoint), a.Receipt)
+}
+
+func parseAnchor(b []byte) (Anchor, error) {
+	r := dcbor.NewReader(b)
+	r.ArrayOf(5)
+	a := Anchor{Size: r.Uint(), Height: r.Int(), Time: r.Int(),
+		Checkpoint: slices.Clone(r.Bytes()), Receipt: slices.Clone(r.Bytes())}
+	if err := r.Done(); err != nil {
+		return a, fmt.Errorf("read an anchor: %w", err)
+	}
+	return a, nil
+}
+
+func anchorName(size uint64) string {
+	return anchorPrefix + string(binary.BigEndian.AppendUint64(nil, size))
+}
+
+// lastState is size ‖ root of the last anchor, as recordlog checks it.
+func lastState(head Head) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, head.Size), head.Root[:]...)
+}
+
+// At returns the anchor of a size.
+func At(log *recordlog.Log, size uint64) (Anchor, bool, error) {
+	b, err := log.Get(anchorName(size))
+	if err != nil || b == nil {
+		return Anchor{}, false, err
+	}
+	a, err := parseAnchor(b)
+	return a, err == nil, err
+}
+
+// Last returns the newest anchor; zero if there is none.
+func Last(log *recordlog.Log) (Anchor, error) {
+	b, err := log.Get(lastName)
+	if err != nil || len(b) < 8 {
+		return Anchor{}, err
+	}
+	a, _, err := At(log, binary.BigEndian.Uint64(b))
+	return a, err
+}
+
+// Around returns the newest anchor that does not cover a leaf and the oldest
+// that does; ok is false while none does.
+func Around(log *recordlog.Log, index uint64) (before, after Anchor, ok bool, err error) {
+	err = log.Each(anchorPrefix, func(_ string, value []byte) error {
+		a, err := parseAnchor(value)
+		switch {
+		case err != nil:
+			return err
+		case a.Size <= index:
+			before = a
+		case !ok:
+			after, ok = a, true
+		}
+		return nil
+	})
+	return before, after, ok, err
+}

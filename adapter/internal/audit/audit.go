@@ -1,0 +1,210 @@
+// Package audit re-reads the source and reports every deviation from the
+// record log.
+//
+// An audit sweeps each covered table, judges what deviates, and enters one
+// entry in the log: what was read, the root over all live rows, the root over
+// the findings. So "nothing was found" is itself on record, and each finding
+// can be proven later without showing another. A finding stays open, with its
+// first moment, and every later audit reports it until a named person closes
+// it.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+)
+
+// Source is what an audit reads.
+type Source interface {
+	sweep.Source
+	Coverage() ([]sweep.Coverage, error)
+}
+
+// Anchors tells what the chain holds of the log.
+type Anchors interface {
+	// Last returns the size and moment of the newest anchor; size 0 if none.
+	Last() (size uint64, at findings.Moment, err error)
+	// Covering returns the moment of the oldest anchor that covers a leaf, and
+	// whether there is one.
+	Covering(leaf uint64) (at findings.Moment, ok bool, err error)
+}
+
+// Options of an Auditor.
+type Options struct {
+	ChunkRows int
+	Logger    zerolog.Logger
+	Now       func() time.Time
+}
+
+// Auditor audits one source against one log.
+type Auditor struct {
+	log     *recordlog.Log
+	source  Source
+	anchors Anchors
+	options Options
+}
+
+// New returns an Auditor.
+func New(log *recordlog.Log, source Source, anchors Anchors, o Options) *Auditor {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Auditor{log: log, source: source, anchors: anchors, options: o}
+}
+
+// Request says what to audit.
+type Request struct {
+	Tables   []string // none means all
+	Progress func(table string, rows uint64)
+}
+
+// Coverage is what one audit read of one table.
+type Coverage struct {
+	Table   string
+	Read    uint64 // rows read from the source
+	Known   uint64 // live rows in the log
+	Since   int64  // protected since, ms since 1970 UTC; 0 if not yet
+	ReadAt  int64  // when the reading began, ms since 1970 UTC; 0 if not read
+	Refused string // why the table was not read; empty if it was
+}
+
+// Report is the outcome of one audit.
+type Report struct {
+	Started, Ended int64 // ms since 1970 UTC
+	Covered        []Coverage
+	Counts         map[findings.Verdict]uint64
+	Findings       []findings.Finding // all that are open in the tables asked for
+	// NotCovered are rows that changed too fast to be judged.
+	NotCovered []findings.Finding
+	Entry      uint64 // leaf of this audit in the log
+	Anchored   uint64 // size of the newest anchor when the audit ended
+	AnchoredAt findings.Moment
+}
+
+// Clean reports whether there are no findings.
+func (r *Report) Clean() bool { return len(r.Findings) == 0 }
+
+// ProtectedSince is the moment from which on something is claimed of all
+// tables that were read; 0 if none was.
+func (r *Report) ProtectedSince() int64 {
+	var since int64
+	for _, c := range r.Covered {
+		if c.Refused == "" {
+			since = max(since, c.Since)
+		}
+	}
+	return since
+}
+
+// Run audits and enters the outcome in the log.
+func (a *Auditor) Run(ctx context.Context, q Request) (*Report, error) {
+	p := &pass{Auditor: a, report: &Report{Started: a.now(), Counts: make(map[findings.Verdict]uint64)}}
+	if err := p.sweepAll(ctx, q); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if err := p.enter(ctx); err != nil {
+		return nil, fmt.Errorf("audit: enter the outcome: %w", err)
+	}
+	r := p.report
+	a.options.Logger.Info().Str("event", "audit").Int("findings", len(r.Findings)).
+		Uint64("intact", r.Counts[findings.Intact]).Uint64("leaf", r.Entry).Msg("audit complete")
+	return r, nil
+}
+
+func (a *Auditor) now() int64 { return a.options.Now().UnixMilli() }
+
+// pass is one run of an audit.
+type pass struct {
+	*Auditor
+	report  *Report
+	results []*sweep.Result
+}
+
+func (p *pass) sweepAll(ctx context.Context, q Request) error {
+	tables, err := p.selected(q.Tables)
+	if err != nil {
+		return err
+	}
+	anchored, at, err := p.anchors.Last()
+	if err != nil {
+		return err
+	}
+	p.report.Anchored, p.report.AnchoredAt = anchored, at
+	for _, t := range tables {
+		if reason := uncovered(t); reason != "" {
+			p.report.Covered = append(p.report.Covered, Coverage{Table: t.Table, Since: t.Since, Refused: reason})
+			p.report.Counts[findings.NotCovered]++
+			continue
+		}
+		if err := p.sweep(ctx, t, q.Progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pass) selected(names []string) ([]sweep.Coverage, error) {
+	all, err := p.source.Coverage()
+	if err != nil || len(names) == 0 {
+		return all, err
+	}
+	byName := make(map[string]sweep.Coverage, len(all))
+	for _, t := range all {
+		byName[t.Table] = t
+	}
+	selected := make([]sweep.Coverage, 0, len(names))
+	for _, n := range names {
+		t, ok := byName[n]
+		if !ok {
+			return nil, fmt.Errorf("table %q is not tapped; name one of the configuration's tables", n)
+		}
+		selected = append(selected, t)
+	}
+	return selected, nil
+}
+
+// uncovered says why nothing can be said of a table now.
+func uncovered(t sweep.Coverage) string {
+	switch {
+	case t.Refused != "":
+		return t.Refused
+	case t.Since == 0:
+		return "the table is still being taken in"
+	case t.Suspect:
+		return "the table is being verified after a gap"
+	}
+	return ""
+}
+
+func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string, uint64)) error {
+	covered := Coverage{Table: t.Table, Since: t.Since, ReadAt: p.now()}
+	result, err := sweep.Run(ctx, p.source, p.log, t.Table, sweep.Options{
+		ChunkRows: p.options.ChunkRows,
+		Intact: func(e *recordlog.Entry) {
+			if e.Header.Index < p.report.Anchored {
+				p.report.Counts[findings.Intact]++
+			} else {
+				p.report.Counts[findings.NotYetAnchored]++
+			}
+		},
+		Progress: func(rows uint64) {
+			if progress != nil {
+				progress(t.Table, rows)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	covered.Read, covered.Known = result.Read, result.Known
+	p.report.Covered = append(p.report.Covered, covered)
+	p.results = append(p.results, result)
+	return nil
+}

@@ -1,0 +1,117 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+)
+
+// judgeAll turns the sweeps' deviations into findings.
+func (p *pass) judgeAll() ([]findings.Finding, error) {
+	cut, restored := sweep.Restored(p.results)
+	var found []findings.Finding
+	for _, r := range p.results {
+		at, whole := cut, restored
+		if !restored {
+			at, whole = sweep.Restored([]*sweep.Result{r})
+		}
+		for _, d := range r.Deviations {
+			f, err := p.judge(d, at, whole)
+			if err != nil {
+				return nil, err
+			}
+			if f.Verdict == findings.NotCovered {
+				p.report.NotCovered = append(p.report.NotCovered, f)
+				p.report.Counts[findings.NotCovered]++
+				continue
+			}
+			found = append(found, f)
+		}
+	}
+	return found, nil
+}
+
+func (p *pass) judge(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.Finding, error) {
+	f := findings.Finding{Table: d.Table.Name, Key: d.Key, Leaf: commit.NoPrevious,
+		Columns: d.Columns, Present: d.Present, FirstBad: findings.Moment{Time: p.now()}}
+	if d.Latest != nil {
+		f.Version, f.Leaf = d.Latest.Header.Version, d.Latest.Header.Index
+		good, err := p.lastGood(d)
+		if err != nil {
+			return f, err
+		}
+		f.LastGood = good
+	}
+	var err error
+	f.Verdict, f.Detail, err = p.word(d, cut, restored)
+	return f, err
+}
+
+// word finds the verdict and the sentence for a deviation.
+func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.Verdict, string, error) {
+	switch {
+	case d.Kind == sweep.Busy:
+		return findings.NotCovered, "busy: the row changed faster than it could be read", nil
+	case d.Kind == sweep.Lost:
+		return findings.Unverifiable, "the key that opens this row's versions is gone, and no officer ordered that", nil
+	case restored:
+		from, to, err := p.times(cut)
+		return findings.Restored, fmt.Sprintf("put back as it stood between %s and %s, together with other rows", from, to), err
+	}
+	switch d.Kind {
+	case sweep.Altered:
+		return findings.Altered, fmt.Sprintf("%d of %d columns are not as version %d recorded them",
+			len(d.Columns), len(d.Present), d.Latest.Header.Version), nil
+	case sweep.Deleted:
+		return findings.Deleted, fmt.Sprintf("version %d is the last on record and no deletion is", d.Latest.Header.Version), nil
+	case sweep.Stale:
+		return findings.Stale, fmt.Sprintf("the row is as version %d recorded it; version %d is the last on record",
+			d.Matched.Header.Version, d.Latest.Header.Version), nil
+	}
+	if d.Latest != nil {
+		return findings.UnloggedInsert, fmt.Sprintf("version %d recorded the row's deletion; it is there again with other values, unrecorded",
+			d.Latest.Header.Version), nil
+	}
+	return findings.UnloggedInsert, "the row is there and no insertion is on record", nil
+}
+
+// times returns when the leaves of a cut were logged.
+func (p *pass) times(cut sweep.Cut) (from, to string, err error) {
+	after, err := p.log.Entry(cut.After)
+	if err != nil {
+		return "", "", err
+	}
+	before, err := p.log.Entry(cut.Before)
+	if err != nil {
+		return "", "", err
+	}
+	return moment(after.Leaf.Time), moment(before.Leaf.Time), nil
+}
+
+func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
+
+// lastGood is the last moment at which the row was known to be as the log
+// says: when its version was logged, or a later complete audit of its table
+// that did not find it.
+func (p *pass) lastGood(d sweep.Deviation) (findings.Moment, error) {
+	good := findings.Moment{Time: d.Latest.Leaf.Time}
+	if at, ok, err := p.anchors.Covering(d.Latest.Header.Index); err != nil {
+		return good, err
+	} else if ok {
+		good.Height = at.Height
+	}
+	last, ok, err := readTableAudit(p.log, d.Table.Name)
+	if err != nil || !ok || last.readAt < good.Time {
+		return good, err
+	}
+	good = findings.Moment{Time: last.readAt}
+	if at, ok, err := p.anchors.Covering(last.leaf); err != nil {
+		return good, err
+	} else if ok {
+		good.Height = at.Height
+	}
+	return good, nil
+}

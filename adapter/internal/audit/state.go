@@ -1,0 +1,34 @@
+package audit
+
+import (
+	"fmt"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+)
+
+const tableAuditPrefix = "audit/table/"
+
+// tableAudit is the last audit that read the whole of a table.
+type tableAudit struct {
+	leaf   uint64 // of the audit
+	readAt int64  // when the reading began, ms since 1970 UTC
+}
+
+func (t tableAudit) append(b []byte) []byte {
+	return dcbor.AppendInt(dcbor.AppendUint(dcbor.AppendArray(b, 2), t.leaf), t.readAt)
+}
+
+func readTableAudit(log *recordlog.Log, table string) (tableAudit, bool, error) {
+	b, err := log.Get(tableAuditPrefix + table)
+	if err != nil || b == nil {
+		return tableAudit{}, false, err
+	}
+	r := dcbor.NewReader(b)
+	r.ArrayOf(2)
+	t := tableAudit{leaf: r.Uint(), readAt: r.Int()}
+	if err := r.Done(); err != nil {
+		return t, false, fmt.Errorf("read the last audit of %s: %w", table, err)
+	}
+	return t, true, nil
+}

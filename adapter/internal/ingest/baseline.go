@@ -1,0 +1,141 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// busyPause is how long a scan waits when the tap says that the source is busy.
+const busyPause = time.Second
+
+// takeIn takes in tables that were never taken in, and verifies those that are
+// suspect, whenever there are any, until ctx ends.
+func (s *session) takeIn(ctx context.Context) error {
+	s.wake()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.work:
+		}
+		for _, table := range s.pending(false) {
+			if err := s.untilRead(ctx, func() error { return s.snapshot(ctx, table) }); err != nil {
+				return err
+			}
+		}
+		if suspects := s.pending(true); len(suspects) > 0 {
+			if err := s.untilRead(ctx, func() error { return s.verify(ctx, suspects) }); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pending returns the tables that are suspect, or those never taken in whole.
+func (s *session) pending(suspect bool) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name, t := range s.tables {
+		state := s.states[name]
+		if t.Refused == "" && (suspect && state.Suspect || !suspect && !state.Baselined) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// untilRead repeats a read while the source is too busy for it.
+func (s *session) untilRead(ctx context.Context, read func() error) error {
+	for {
+		err := read()
+		if !errors.Is(err, tap.ErrBusy) {
+			return err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// snapshot takes a table in for the first time, from where an earlier snapshot
+// of it stopped.
+func (s *session) snapshot(ctx context.Context, table string) error {
+	for {
+		after, err := s.snapshotAfter(table)
+		if err != nil {
+			return err
+		}
+		chunk, window, err := s.Scan(ctx, table, after, s.options.ChunkRows)
+		if err != nil {
+			return fmt.Errorf("snapshot of %s: %w", table, err)
+		}
+		done := chunk.Last || len(chunk.Rows) == 0
+		if err := s.acceptChunk(chunk, window, done); err != nil {
+			return fmt.Errorf("snapshot of %s: %w", table, err)
+		}
+		if done {
+			s.options.Logger.Info().Str("event", "table taken in").Str("table", table).Msg("snapshot complete")
+			return nil
+		}
+	}
+}
+
+func (s *session) snapshotAfter(table string) ([]row.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	after := s.states[table].After
+	if len(after) == 0 {
+		return nil, nil
+	}
+	key, err := row.ParseKey(after)
+	if err != nil {
+		return nil, fmt.Errorf("read the snapshot's place in %s: %w", table, err)
+	}
+	return key, nil
+}
+
+// acceptChunk records the rows of a snapshot's chunk that the log has no
+// version of. A row that the stream has delivered since the read began is left
+// to the stream.
+func (s *session) acceptChunk(chunk tap.Chunk, w recordlog.Window, done bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Update(func(b *recordlog.Batch) error {
+		var key []byte
+		for _, r := range chunk.Rows {
+			cells := chunk.Table.KeyOf(r.Cells)
+			key = row.AppendKey(key[:0], cells)
+			_, known, err := b.Head(chunk.Table.Name, key)
+			if err != nil {
+				return fmt.Errorf("look up row: %w", err)
+			}
+			if known {
+				continue
+			}
+			v := rows.Version{Table: chunk.Table, Op: commit.Insert, Seen: commit.Snapshot, Key: cells, Cells: r.Cells}
+			if _, err := s.recorder.Record(b, v); err != nil {
+				return err
+			}
+		}
+		state := s.states[chunk.Table.Name]
+		state.After = slices.Clone(key)
+		if done {
+			state.Baselined, state.After, state.Since = true, nil, s.options.Now().UnixMilli()
+		}
+		s.setState(b, chunk.Table.Name, state)
+		return nil
+	})
+}

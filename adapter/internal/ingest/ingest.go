@@ -1,0 +1,208 @@
+// Package ingest brings what the tap delivers into the record log.
+//
+// The tap's stream and the scans that take a table in, or verify it after a
+// gap, run side by side and meet in the log's Update, which is serialised. The
+// stream's events go to disk in batches, each one synced batch with the place
+// where the stream stands; only then is a position acknowledged to the tap.
+//
+// Nothing is ever re-baselined silently. A table's first snapshot records rows
+// that the log has never seen. After a gap or a schema change a table is swept:
+// rows that are as the log says stay as they are; any other is recorded as it
+// is now and becomes a finding. While rows stream by, the row as it was before
+// each change is compared with its last version: an unrecorded edit shows in
+// the next recorded one.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// Options of an Ingest.
+type Options struct {
+	Mappings  []rows.Mapping
+	ChunkRows int // rows per scan; 0 means 2,000
+	Logger    zerolog.Logger
+	Now       func() time.Time
+}
+
+// Ingest brings one source into one log.
+type Ingest struct {
+	log     *recordlog.Log
+	options Options
+
+	mu       sync.Mutex
+	session  *session // while a tap is attached
+	streamed Progress
+}
+
+// Progress is how far the stream has come.
+type Progress struct {
+	Attached   bool
+	Changes    uint64    // logged since the process started
+	LastCommit time.Time // the source's time of the last commit logged
+	LastLogged time.Time // when something was last logged
+}
+
+// ErrDetached says that no tap is attached, or that the tap was restarted
+// while a read waited for its fence. Reading again later helps.
+var ErrDetached = errors.New("the tap is not attached")
+
+// New returns an Ingest into log.
+func New(log *recordlog.Log, o Options) *Ingest {
+	if o.ChunkRows == 0 {
+		o.ChunkRows = 2000
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Ingest{log: log, options: o}
+}
+
+// session is one attachment to a tap, from Run's start to its end.
+type session struct {
+	*Ingest
+	tap       tap.Tap
+	described tap.Description
+	recorder  *rows.Recorder
+	tables    map[string]*tap.Table // as they stand now
+	states    map[string]TableState
+	place     place
+	fences    *fences
+	work      chan struct{} // a table may need a scan
+	mu        sync.Mutex    // guards tables and states between stream and scans
+}
+
+// Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
+// the log can't be written. Run it again with a new tap to go on.
+func (i *Ingest) Run(ctx context.Context, t tap.Tap) error {
+	s, err := i.attach(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer i.detach(s)
+	ctx, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { cancel(s.stream(ctx)) })
+	group.Go(func() {
+		if err := s.takeIn(ctx); err != nil && ctx.Err() == nil {
+			cancel(err)
+		}
+	})
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// attach prepares a session from the log's state and the source's tables.
+func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
+	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table),
+		fences: newFences(), work: make(chan struct{}, 1)}
+	s.recorder = rows.NewRecorder(i.log.Origin(), s.described.Assurance, i.options.Mappings)
+	var err error
+	if s.place, err = readPlace(i.log); err != nil {
+		return nil, err
+	}
+	if s.states, err = Tables(i.log); err != nil {
+		return nil, err
+	}
+	listed, err := t.Tables(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the source's tables: %w", err)
+	}
+	if err := s.meetTables(listed); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.session, i.streamed.Attached = s, true
+	return s, nil
+}
+
+func (i *Ingest) detach(s *session) {
+	s.fences.close()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.session, i.streamed.Attached = nil, false
+}
+
+// meetTables compares the tables with what was last seen of them, and records
+// what changed while nobody looked.
+func (s *session) meetTables(listed []tap.Table) error {
+	return s.log.Update(func(b *recordlog.Batch) error {
+		for n := range listed {
+			t := &listed[n]
+			s.tables[t.Name] = t
+			if t.Refused == "" {
+				if err := s.recorder.CheckTable(t); err != nil {
+					return err
+				}
+			}
+			if err := s.meetTable(b, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
+	state := s.states[t.Name]
+	refused := state.Refused
+	known := state.Columns != nil
+	if changed := state.setShape(t); changed || refused != t.Refused && known {
+		index, err := appendSchema(b, t, "seen when the tap was attached", true)
+		if err != nil {
+			return err
+		}
+		state.Suspect, state.Cause = state.Suspect || state.Baselined, index
+	}
+	s.setState(b, t.Name, state)
+	return nil
+}
+
+func (s *session) setState(b *recordlog.Batch, table string, state TableState) {
+	s.states[table] = state
+	b.Set(tablePrefix+table, state.append(nil))
+}
+
+// wake tells the scanning side that a table may need it.
+func (s *session) wake() {
+	select {
+	case s.work <- struct{}{}:
+	default:
+	}
+}
+
+// Progress tells how far the stream has come.
+func (i *Ingest) Progress() Progress {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.streamed
+}
+
+// Coverage tells what is known of each table that was ever seen.
+func (i *Ingest) Coverage() ([]sweep.Coverage, error) {
+	states, err := Tables(i.log)
+	if err != nil {
+		return nil, err
+	}
+	coverage := make([]sweep.Coverage, 0, len(states))
+	for _, m := range i.options.Mappings {
+		s, ok := states[m.Table]
+		if !ok {
+			continue
+		}
+		coverage = append(coverage, sweep.Coverage{Table: m.Table, Refused: s.Refused, Since: s.Since, Suspect: s.Suspect})
+	}
+	return coverage, nil
+}

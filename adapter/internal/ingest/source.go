@@ -1,0 +1,42 @@
+package ingest
+
+import (
+	"context"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+var _ sweep.Source = (*Ingest)(nil)
+
+// Scan reads rows of a table through the attached tap and waits until all that
+// the read could have seen is logged.
+func (i *Ingest) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, recordlog.Window, error) {
+	return i.read(ctx, func(t tap.Tap) (tap.Chunk, error) { return t.Scan(ctx, table, after, limit) })
+}
+
+// Fetch reads rows by key in the same way.
+func (i *Ingest) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error) {
+	return i.read(ctx, func(t tap.Tap) (tap.Chunk, error) { return t.Fetch(ctx, table, keys) })
+}
+
+func (i *Ingest) read(ctx context.Context, call func(tap.Tap) (tap.Chunk, error)) (tap.Chunk, recordlog.Window, error) {
+	i.mu.Lock()
+	s := i.session
+	i.mu.Unlock()
+	if s == nil {
+		return tap.Chunk{}, recordlog.Window{}, ErrDetached
+	}
+	w := recordlog.Window{From: i.log.Size()}
+	chunk, err := call(s.tap)
+	if err != nil {
+		return tap.Chunk{}, w, err
+	}
+	if err := s.fences.wait(ctx, chunk.Fence); err != nil {
+		return tap.Chunk{}, w, err
+	}
+	w.To = i.log.Size()
+	return chunk, w, nil
+}

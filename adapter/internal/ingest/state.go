@@ -1,0 +1,130 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// Names of the state that ingest keeps in the record log, written in the same
+// batch as the entries that it speaks of.
+const (
+	positionName = "ingest/position"
+	tablePrefix  = "ingest/table/"
+)
+
+// place is where the stream stands: the position of the last Commit that was
+// logged, how many changes of the transaction after it are logged already, and
+// the event id of the last of those.
+type place struct {
+	position tap.Position
+	logged   uint64
+	eventID  string
+}
+
+func (p place) append(b []byte) []byte {
+	b = dcbor.AppendBytes(dcbor.AppendArray(b, 3), p.position)
+	return dcbor.AppendText(dcbor.AppendUint(b, p.logged), p.eventID)
+}
+
+func parsePlace(b []byte) (place, error) {
+	r := dcbor.NewReader(b)
+	r.ArrayOf(3)
+	p := place{position: slices.Clone(r.Bytes()), logged: r.Uint(), eventID: r.Text()}
+	return p, r.Done()
+}
+
+func readPlace(log *recordlog.Log) (place, error) {
+	b, err := log.Get(positionName)
+	if err != nil || b == nil {
+		return place{}, err
+	}
+	p, err := parsePlace(b)
+	if err != nil {
+		return place{}, fmt.Errorf("read the stream's place: %w", err)
+	}
+	return p, nil
+}
+
+// TableState is what ingest knows of one table.
+type TableState struct {
+	// Baselined says that the table was taken in whole: every row that is live
+	// in the source has a version.
+	Baselined bool
+	Since     int64 // when that was first so, ms since 1970 UTC: the table is protected since then
+	// Suspect says that changes may be missing: the table must be verified. Cause
+	// is the leaf of the gap or schema entry that says why.
+	Suspect bool
+	Cause   uint64
+	// After is the key up to which the first snapshot has come.
+	After []byte
+	// Columns and Key are the table's shape as last seen.
+	Columns []byte
+	Key     []uint64
+	// Refused says why the tap cannot cover the table; empty if it can.
+	Refused string
+}
+
+func (s *TableState) append(b []byte) []byte {
+	b = dcbor.AppendUint(dcbor.AppendArray(b, 8), flag(s.Baselined))
+	b = dcbor.AppendInt(b, s.Since)
+	b = dcbor.AppendUint(b, flag(s.Suspect))
+	b = dcbor.AppendUint(b, s.Cause)
+	b = dcbor.AppendBytes(b, s.After)
+	b = dcbor.AppendBytes(b, s.Columns)
+	b = dcbor.AppendArray(b, len(s.Key))
+	for _, k := range s.Key {
+		b = dcbor.AppendUint(b, k)
+	}
+	return dcbor.AppendText(b, s.Refused)
+}
+
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func parseTableState(b []byte) (TableState, error) {
+	r := dcbor.NewReader(b)
+	r.ArrayOf(8)
+	s := TableState{Baselined: r.Uint() == 1, Since: r.Int(), Suspect: r.Uint() == 1, Cause: r.Uint(),
+		After: slices.Clone(r.Bytes()), Columns: slices.Clone(r.Bytes())}
+	for n := r.Array(); n > 0 && r.Err() == nil; n-- {
+		s.Key = append(s.Key, r.Uint())
+	}
+	s.Refused = r.Text()
+	return s, r.Done()
+}
+
+// setShape records the shape of t and reports whether it is another one than
+// was last seen.
+func (s *TableState) setShape(t *tap.Table) (changed bool) {
+	columns := commit.AppendColumns(nil, t.Columns)
+	key := make([]uint64, len(t.Key))
+	for i, k := range t.Key {
+		key[i] = uint64(k)
+	}
+	changed = s.Columns != nil && (!slices.Equal(s.Columns, columns) || !slices.Equal(s.Key, key))
+	s.Columns, s.Key, s.Refused = columns, key, t.Refused
+	return changed
+}
+
+// Tables returns what is known of every table, by name.
+func Tables(log *recordlog.Log) (map[string]TableState, error) {
+	states := make(map[string]TableState)
+	err := log.Each(tablePrefix, func(name string, value []byte) error {
+		s, err := parseTableState(value)
+		if err != nil {
+			return fmt.Errorf("read state of table %s: %w", name[len(tablePrefix):], err)
+		}
+		states[name[len(tablePrefix):]] = s
+		return nil
+	})
+	return states, err
+}

@@ -1,0 +1,156 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
+)
+
+// deviationsPerBatch bounds one batch of what a verification enters.
+const deviationsPerBatch = 500
+
+// verify sweeps tables that are suspect. Rows that are as the log says stay;
+// any other is recorded as it is now and becomes a finding.
+func (s *session) verify(ctx context.Context, tables []string) error {
+	causes := make(map[string]uint64, len(tables))
+	results := make([]*sweep.Result, 0, len(tables))
+	for _, table := range tables {
+		s.mu.Lock()
+		causes[table] = s.states[table].Cause
+		s.mu.Unlock()
+		r, err := sweep.Run(ctx, s.Ingest, s.log, table, sweep.Options{ChunkRows: s.options.ChunkRows})
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
+	}
+	cut, restored := sweep.Restored(results)
+	for n, r := range results {
+		at, whole := cut, restored
+		if !restored {
+			at, whole = sweep.Restored([]*sweep.Result{r})
+		}
+		describe := s.describer(causes[tables[n]], at, whole)
+		if err := s.enterAll(r, describe); err != nil {
+			return fmt.Errorf("enter what changed in %s: %w", tables[n], err)
+		}
+		if err := s.trust(tables[n], causes[tables[n]]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describer returns the verdict on each deviation found after a cause.
+func (s *session) describer(cause uint64, cut sweep.Cut, restored bool) func(sweep.Deviation) (findings.Verdict, string) {
+	return func(d sweep.Deviation) (findings.Verdict, string) {
+		switch {
+		case d.Kind == sweep.Busy || d.Kind == sweep.Lost:
+			return findings.Unverifiable, fmt.Sprintf("could not be compared after the event of leaf %d", cause)
+		case restored:
+			return findings.Restored, fmt.Sprintf("the table was put back as it stood between leaves %d and %d, "+
+				"in a gap recorded as leaf %d", cut.After, cut.Before, cause)
+		}
+		return findings.ChangedInGap, fmt.Sprintf("%s while changes could not be seen; the cause is recorded as leaf %d",
+			changeWords[d.Kind], cause)
+	}
+}
+
+var changeWords = map[sweep.Kind]string{sweep.Altered: "altered", sweep.Deleted: "deleted",
+	sweep.Inserted: "inserted", sweep.Stale: "put back to an older version"}
+
+func (s *session) enterAll(r *sweep.Result, describe func(sweep.Deviation) (findings.Verdict, string)) error {
+	for start := 0; start < len(r.Deviations); start += deviationsPerBatch {
+		part := r.Deviations[start:min(start+deviationsPerBatch, len(r.Deviations))]
+		s.mu.Lock()
+		err := s.log.Update(func(b *recordlog.Batch) error {
+			for _, d := range part {
+				verdict, detail := describe(d)
+				if err := s.enterDeviation(b, d, verdict, detail); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enterDeviation records a row as it is now, and the finding. A row that the
+// stream has changed since it was read is left to the stream's own check.
+func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict findings.Verdict, detail string) error {
+	head, known, err := b.Head(d.Table.Name, d.Key)
+	if err != nil {
+		return fmt.Errorf("look up row: %w", err)
+	}
+	if known && head.Index >= d.Window.To {
+		return nil
+	}
+	f := findings.Finding{Verdict: verdict, Table: d.Table.Name, Key: d.Key, Leaf: commit.NoPrevious,
+		Columns: d.Columns, Present: d.Present, Detail: detail,
+		FirstBad: findings.Moment{Time: s.options.Now().UnixMilli()}}
+	if d.Latest != nil {
+		f.Version, f.Leaf, f.LastGood.Time = d.Latest.Header.Version, d.Latest.Header.Index, d.Latest.Leaf.Time
+	}
+	if err := enter(s.log, b, commit.GapChange, f); err != nil {
+		return err
+	}
+	if d.Kind == sweep.Busy || d.Kind == sweep.Lost {
+		return nil
+	}
+	return s.recordAsIs(b, d, known && !head.Deleted)
+}
+
+func (s *session) recordAsIs(b *recordlog.Batch, d sweep.Deviation, live bool) error {
+	key, err := row.ParseKey(d.Key)
+	if err != nil {
+		return fmt.Errorf("read a row's key: %w", err)
+	}
+	v := rows.Version{Table: d.Table, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: d.Cells}
+	switch {
+	case d.Cells == nil:
+		v.Op = commit.Delete
+	case live:
+		v.Op = commit.Update
+	}
+	_, err = s.recorder.Record(b, v)
+	return err
+}
+
+// errAgain says that a table became suspect anew while it was verified.
+var errAgain = errors.New("another gap came while the table was verified")
+
+// trust ends a table's suspicion, unless another gap came meanwhile.
+func (s *session) trust(table string, cause uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.log.Update(func(b *recordlog.Batch) error {
+		state := s.states[table]
+		if state.Cause != cause {
+			return errAgain
+		}
+		state.Suspect = false
+		s.setState(b, table, state)
+		return nil
+	})
+	if errors.Is(err, errAgain) {
+		s.wake()
+		return nil
+	}
+	if err == nil {
+		s.options.Logger.Info().Str("event", "table verified").Str("table", table).Uint64("cause", cause).
+			Msg("the table was compared with the log after a gap")
+	}
+	return err
+}

@@ -1,0 +1,152 @@
+// Package rows is the one place that turns a tap's row into an owner and a
+// commitment, and that compares a row as it was read with what the record log
+// holds of it. Ingest, the sweeps, proofs and sharing all come here, so that
+// the same row can never be hashed in two ways.
+//
+// Whose a row is comes from the configured mapping: a patient, by the value of
+// one column, or the table itself where it is nobody's. A row whose patient is
+// not known gets an owner of its own. The owner of a deleted row is that of its
+// last version.
+package rows
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// Mapping says whose the rows of one table are.
+type Mapping struct {
+	Table string
+	// Patient is the column whose value is the patient's key in this EMR; empty
+	// when the rows are nobody's.
+	Patient string
+}
+
+// A Version is a row version to be recorded.
+type Version struct {
+	Table     *tap.Table
+	Op        commit.Op
+	Seen      commit.Origin
+	Key       []row.Value
+	Cells     []row.Value // nil for a delete
+	EventID   string
+	EventTime int64 // µs since 1970 UTC; 0 if unknown
+}
+
+// Recorder records row versions in a log. It keeps buffers and is not safe for
+// concurrent use.
+type Recorder struct {
+	log       string
+	assurance commit.Assurance
+	mappings  map[string]Mapping
+	shapes    map[*tap.Table]*shape
+	committer commit.Committer
+	key       []byte
+}
+
+// shape is what the recorder keeps of a table's description.
+type shape struct {
+	encoded []byte // AppendColumns of the columns
+	patient int    // index of the patient column, or -1
+}
+
+// NewRecorder returns a Recorder for a log of the given origin, fed by a tap of
+// the given assurance.
+func NewRecorder(origin string, assurance tap.Assurance, mappings []Mapping) *Recorder {
+	r := &Recorder{log: origin, assurance: commit.Assurance(assurance),
+		mappings: make(map[string]Mapping, len(mappings)), shapes: make(map[*tap.Table]*shape)}
+	for _, m := range mappings {
+		r.mappings[m.Table] = m
+	}
+	return r
+}
+
+// CheckTable says why a table cannot be recorded as it is mapped, or nil.
+func (r *Recorder) CheckTable(t *tap.Table) error {
+	_, err := r.shape(t)
+	return err
+}
+
+func (r *Recorder) shape(t *tap.Table) (*shape, error) {
+	if s, ok := r.shapes[t]; ok {
+		return s, nil
+	}
+	m, ok := r.mappings[t.Name]
+	if !ok {
+		return nil, fmt.Errorf("table %s is not in the configuration", t.Name)
+	}
+	s := &shape{encoded: commit.AppendColumns(nil, t.Columns), patient: -1}
+	if m.Patient != "" {
+		s.patient = slices.IndexFunc(t.Columns, func(c row.Column) bool { return c.Name == m.Patient })
+		if s.patient < 0 {
+			return nil, fmt.Errorf("table %s has no column %q that the configuration names as the patient; "+
+				"name an existing column or set nobody: true", t.Name, m.Patient)
+		}
+	}
+	r.shapes[t] = s
+	return s, nil
+}
+
+// Record appends the version to the batch as the successor of the row's latest
+// one, and returns its leaf index.
+func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
+	s, err := r.shape(v.Table)
+	if err != nil {
+		return 0, err
+	}
+	r.key = row.AppendKey(r.key[:0], v.Key)
+	head, known, err := b.Head(v.Table.Name, r.key)
+	if err != nil {
+		return 0, fmt.Errorf("look up row: %w", err)
+	}
+	id, owner, err := r.owner(b, s, v, head, known)
+	if err != nil {
+		return 0, fmt.Errorf("find the row's owner: %w", err)
+	}
+	e := r.entry(b.Next(), s, v, head, known)
+	e.Owner = id
+	c, digests, err := r.committer.Commit(owner.VersionKey(r.log, e.Header.Index), &e.Header, v.Cells)
+	if err != nil {
+		return 0, fmt.Errorf("commit to a row of %s: %w", v.Table.Name, err)
+	}
+	e.Leaf.Commitment, e.Digests = c, digests
+	return e.Header.Index, b.Append(e)
+}
+
+func (r *Recorder) entry(index uint64, s *shape, v Version, head recordlog.Head, known bool) *recordlog.Entry {
+	e := &recordlog.Entry{Leaf: commit.Leaf{Op: v.Op}, Header: commit.Header{
+		Log: r.log, Index: index, Op: v.Op, Seen: v.Seen, Assurance: r.assurance,
+		Table: v.Table.Name, Key: slices.Clone(r.key), Version: 1, Previous: commit.NoPrevious,
+		EventID: v.EventID, EventTime: v.EventTime,
+	}}
+	if known {
+		e.Header.Version, e.Header.Previous = head.Version+1, head.Index
+	}
+	if v.Op != commit.Delete {
+		e.Header.Columns, e.Header.EncodedColumns = v.Table.Columns, s.encoded
+	}
+	return e
+}
+
+// owner returns whose key the version is committed under.
+func (r *Recorder) owner(b *recordlog.Batch, s *shape, v Version, head recordlog.Head, known bool) (uint64, *commit.Owner, error) {
+	switch {
+	case v.Op == commit.Delete && known:
+		return b.OwnerOf(head.Index)
+	case s.patient < 0 || v.Op == commit.Delete:
+		return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerTable, Table: v.Table.Name})
+	}
+	patient := v.Cells[s.patient]
+	if patient.IsNull() {
+		return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerRow, Table: v.Table.Name, Key: r.key})
+	}
+	return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: row.AppendCell(nil, patient)})
+}
+
+// Forget drops what the recorder keeps of a table's former description.
+func (r *Recorder) Forget(t *tap.Table) { delete(r.shapes, t) }

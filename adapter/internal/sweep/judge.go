@@ -1,0 +1,118 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
+)
+
+type rest uint8
+
+const (
+	atRest rest = iota
+	stillHot
+	deviates
+)
+
+// judge says whether a row as it was fetched is at rest with the log, and how
+// it deviates if not.
+func (s *sweep) judge(d *Deviation) (rest, error) {
+	if d.Cells == nil {
+		return s.judgeAbsent(d)
+	}
+	c, err := s.comparer.Compare(d.Table, d.Cells, d.Window)
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		d.Kind, d.Latest = Lost, c.Entry
+		return deviates, nil
+	}
+	if err != nil {
+		return deviates, err
+	}
+	d.Latest, d.First = c.Entry, c.Head.First
+	switch c.State {
+	case rows.Equal:
+		s.seen.set(c.Head.First)
+		s.intact(c.Entry)
+		return atRest, nil
+	case rows.Hot:
+		return stillHot, nil
+	case rows.Unknown:
+		d.Kind = Inserted
+		return deviates, nil
+	}
+	s.seen.set(c.Head.First)
+	d.Columns, d.Present = c.Columns, c.Present
+	return deviates, s.judgeOlder(d, c.State)
+}
+
+// judgeOlder tells a row that is back as it once was from an altered one.
+func (s *sweep) judgeOlder(d *Deviation, state rows.State) error {
+	older, ended, err := s.comparer.Older(d.Latest, d.Table, d.Cells)
+	switch {
+	case errors.Is(err, recordlog.ErrKeyLost):
+		older = nil
+	case err != nil:
+		return err
+	}
+	switch {
+	case older != nil:
+		d.Kind, d.Matched, d.Ended = Stale, older, ended
+	case state == rows.Resurrected:
+		d.Kind = Inserted
+	default:
+		d.Kind = Altered
+	}
+	return nil
+}
+
+// judgeAbsent judges a key without a row.
+func (s *sweep) judgeAbsent(d *Deviation) (rest, error) {
+	head, known, err := s.log.Head(d.Table.Name, d.Key)
+	if err != nil || !known {
+		return atRest, err
+	}
+	s.seen.set(head.First)
+	e, err := s.log.Entry(head.Index)
+	for err == nil && e.Header.Index >= d.Window.To {
+		if e.Header.Previous == commit.NoPrevious {
+			return atRest, nil
+		}
+		e, err = s.log.Entry(e.Header.Previous)
+	}
+	if err != nil {
+		return deviates, err
+	}
+	switch {
+	case e.Header.Op == commit.Delete:
+		return atRest, nil
+	case e.Header.Index >= d.Window.From:
+		return stillHot, nil
+	}
+	d.Kind, d.Latest, d.First = Deleted, e, head.First
+	return deviates, nil
+}
+
+// findMissing fetches the log's live rows that the scan did not see.
+func (s *sweep) findMissing(ctx context.Context) error {
+	var missing [][]row.Value
+	err := s.log.Heads(ctx, s.table, func(key []byte, h recordlog.Head) error {
+		if h.Deleted {
+			return nil
+		}
+		s.result.Known++
+		if s.seen.has(h.First) {
+			return nil
+		}
+		cells, err := row.ParseKey(key)
+		missing = append(missing, cells)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, missing)
+}

@@ -1,0 +1,243 @@
+// Package sweep reads one table of the source from end to end and says how it
+// deviates from the record log. Audits report what a sweep finds; ingest uses
+// the same sweep to verify a table after a gap before it accepts anything.
+//
+// The source is read while it is written to. Each read comes with a window:
+// the log's size before the read began, and its size once the stream had
+// delivered everything that the read could have seen. A row is at rest with the
+// log if it equals one of the versions that it had in the window. What is not
+// is read once more, by key, and judged on that reading; a row that changes
+// faster than it can be read is reported as busy and never guessed.
+//
+// Nothing depends on the order of rows: rows that were seen are marked in a
+// bitmap by the leaf of their first version, and the log's live rows without a
+// mark are fetched by key at the end.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// Source reads rows under fences.
+type Source interface {
+	Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, recordlog.Window, error)
+	Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error)
+}
+
+// Coverage says what the record log can vouch for of one table.
+type Coverage struct {
+	Table   string
+	Refused string // why the table cannot be covered, with the mend; empty if it can
+	// Since is when the table had been taken in whole, ms since 1970 UTC; 0
+	// while it has not. Nothing is claimed about the time before.
+	Since int64
+	// Suspect says that changes may have been missed and the table has not been
+	// verified since.
+	Suspect bool
+}
+
+// Log is what a sweep reads of the record log.
+type Log interface {
+	rows.Log
+	Size() uint64
+	Heads(ctx context.Context, table string, fn func(key []byte, h recordlog.Head) error) error
+}
+
+// Options of a sweep.
+type Options struct {
+	ChunkRows int // rows per scan; 0 means 2,000
+	Retries   int // fetches of a suspect before it is busy; 0 means 5
+	// Intact is called for each row that is as the log says, with the version
+	// that it equals; may be nil.
+	Intact func(*recordlog.Entry)
+	// Progress is called after each chunk with the rows read so far; may be nil.
+	Progress func(rows uint64)
+}
+
+// Kind is how a row deviates.
+type Kind uint8
+
+// The kinds of deviations.
+const (
+	Altered  Kind = iota // other values than any version
+	Deleted              // live in the log, not there
+	Inserted             // there, never logged
+	Stale                // as an older version
+	Busy                 // changed faster than it could be read
+	Lost                 // the key that opens its versions is gone
+)
+
+// A Deviation is one row that is not as the log says.
+type Deviation struct {
+	Kind    Kind
+	Table   *tap.Table
+	Key     []byte           // canonical
+	Cells   []row.Value      // as read; nil if not there
+	Latest  *recordlog.Entry // the log's latest version; nil if Inserted
+	First   uint64           // leaf of the row's first version, unless Inserted
+	Matched *recordlog.Entry // Stale: the older version that is back
+	Ended   *recordlog.Entry // Stale: the version that had replaced it
+	Columns []string         // Altered: names of the columns that differ
+	Present []commit.Digest  // Altered: digests of all columns as read, under Latest's salts
+	Window  recordlog.Window // of the reading that decided
+}
+
+// Result is what a sweep found.
+type Result struct {
+	Table      *tap.Table
+	Started    uint64 // log size when it began
+	Read       uint64 // rows read
+	Intact     uint64
+	Known      uint64 // live rows in the log when it ended
+	Deviations []Deviation
+	// NewestIntact is the highest leaf index among the versions found intact.
+	NewestIntact uint64
+	AnyIntact    bool
+}
+
+type sweep struct {
+	source   Source
+	log      Log
+	options  Options
+	comparer *rows.Comparer
+	table    string
+	seen     bitmap
+	result   *Result
+}
+
+// Run sweeps one table.
+func Run(ctx context.Context, source Source, log Log, table string, o Options) (*Result, error) {
+	if o.ChunkRows == 0 {
+		o.ChunkRows = 2000
+	}
+	if o.Retries == 0 {
+		o.Retries = 5
+	}
+	s := &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
+		seen: make(bitmap), result: &Result{Started: log.Size()}}
+	if err := s.scan(ctx); err != nil {
+		return nil, fmt.Errorf("sweep %s: %w", table, err)
+	}
+	if err := s.findMissing(ctx); err != nil {
+		return nil, fmt.Errorf("sweep %s: %w", table, err)
+	}
+	return s.result, nil
+}
+
+func (s *sweep) scan(ctx context.Context) error {
+	var after []row.Value
+	for {
+		chunk, window, err := s.source.Scan(ctx, s.table, after, s.options.ChunkRows)
+		if err != nil {
+			return err
+		}
+		s.result.Table = chunk.Table
+		suspects, err := s.compareAll(chunk, window)
+		if err != nil {
+			return err
+		}
+		if err := s.settle(ctx, suspects); err != nil {
+			return err
+		}
+		if s.options.Progress != nil {
+			s.options.Progress(s.result.Read)
+		}
+		if chunk.Last || len(chunk.Rows) == 0 {
+			return nil
+		}
+		after = chunk.Table.KeyOf(chunk.Rows[len(chunk.Rows)-1].Cells)
+	}
+}
+
+// compareAll compares a chunk's rows and returns the keys of those not at rest.
+func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, error) {
+	var suspects [][]row.Value
+	for _, r := range chunk.Rows {
+		s.result.Read++
+		c, err := s.comparer.Compare(chunk.Table, r.Cells, w)
+		if err != nil && !errors.Is(err, recordlog.ErrKeyLost) {
+			return nil, err
+		}
+		if c.State != rows.Unknown {
+			s.seen.set(c.Head.First)
+		}
+		if err == nil && c.State == rows.Equal {
+			s.intact(c.Entry)
+			continue
+		}
+		suspects = append(suspects, chunk.Table.KeyOf(r.Cells))
+	}
+	return suspects, nil
+}
+
+func (s *sweep) intact(e *recordlog.Entry) {
+	s.result.Intact++
+	s.result.AnyIntact = true
+	s.result.NewestIntact = max(s.result.NewestIntact, e.Header.Index)
+	if s.options.Intact != nil {
+		s.options.Intact(e)
+	}
+}
+
+// settle fetches suspects by key until each is at rest or judged.
+func (s *sweep) settle(ctx context.Context, suspects [][]row.Value) error {
+	for try := 0; len(suspects) > 0; try++ {
+		var hot [][]row.Value
+		for start := 0; start < len(suspects); start += s.options.ChunkRows {
+			batch := suspects[start:min(start+s.options.ChunkRows, len(suspects))]
+			chunk, window, err := s.source.Fetch(ctx, s.table, batch)
+			if err != nil {
+				return err
+			}
+			again, err := s.judgeAll(batch, chunk, window, try >= s.options.Retries)
+			if err != nil {
+				return err
+			}
+			hot = append(hot, again...)
+		}
+		suspects = hot
+	}
+	return nil
+}
+
+// judgeAll judges fetched suspects and returns the keys of those still hot.
+func (s *sweep) judgeAll(keys [][]row.Value, chunk tap.Chunk, w recordlog.Window, last bool) ([][]row.Value, error) {
+	s.result.Table = chunk.Table
+	found := make(map[string][]row.Value, len(chunk.Rows))
+	for _, r := range chunk.Rows {
+		found[string(row.AppendKey(nil, chunk.Table.KeyOf(r.Cells)))] = r.Cells
+	}
+	var hot [][]row.Value
+	for _, key := range keys {
+		encoded := row.AppendKey(nil, key)
+		d := Deviation{Table: chunk.Table, Key: encoded, Cells: found[string(encoded)], Window: w}
+		rest, err := s.judge(&d)
+		switch {
+		case err != nil:
+			return nil, err
+		case rest == atRest:
+		case rest == stillHot && !last:
+			hot = append(hot, key)
+		default:
+			if rest == stillHot {
+				d.Kind = Busy
+			}
+			s.result.Deviations = append(s.result.Deviations, d)
+		}
+	}
+	return hot, nil
+}
+
+// bitmap is a sparse set of leaf indexes.
+type bitmap map[uint64]uint64
+
+func (b bitmap) set(i uint64)      { b[i/64] |= 1 << (i % 64) }
+func (b bitmap) has(i uint64) bool { return b[i/64]&(1<<(i%64)) != 0 }
