@@ -12,6 +12,15 @@ import (
 // id, and for anchors the incarnation and size in big-endian order, so that a
 // range of keys is a log's history in order.
 
+// ChainKey is where the chain's id stands.
+func ChainKey() []byte { return []byte("c/id") }
+
+// MembersPrefix is what every MemberKey starts with.
+func MembersPrefix() []byte { return []byte("m/") }
+
+// LogsPrefix is what every LogKey starts with.
+func LogsPrefix() []byte { return []byte("l/") }
+
 // MemberKey is where a member's record stands.
 func MemberKey(member string) []byte { return append([]byte("m/"), member...) }
 

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	cmtcrypto "github.com/cometbft/cometbft/proto/tendermint/crypto"
+	"github.com/cosmos/iavl"
+
+	"github.com/emrbchain/emrbchain/chain/rules"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+)
+
+// The paths of Query. Data is empty but for PathState.
+const (
+	// PathState answers with the value under the key in Data, absent if there is
+	// none, at the version in Height (0 for the newest). If Prove is set, the
+	// only proof operation is the ICS-23 proof of presence or absence.
+	PathState = "/state/key"
+	// PathLog and a log's id answer with the log's record, absent if there is none.
+	PathLog = "/log/"
+	// PathLogs answers with a canonical array of all log records, by id.
+	PathLogs = "/logs"
+	// PathMembers answers with a canonical array of all member records, by id.
+	PathMembers = "/members"
+)
+
+// ProofType is the type of the proof operation of PathState: its data is an
+// ics23.CommitmentProof.
+const ProofType = "ics23:iavl"
+
+// QueryCodespace names the codes of Query's responses.
+const QueryCodespace = "emrbchain/query"
+
+// The codes of Query's responses.
+const (
+	QueryOK            = 0
+	QueryUnknownPath   = 1
+	QueryNoSuchVersion = 2 // not made yet, or not kept any more
+	QueryFailed        = 3 // the state cannot be read
+)
+
+var errNoSuchVersion = errors.New("state has no such version")
+
+// Query reads the committed state. The response's Height is the version read.
+func (a *App) Query(_ context.Context, r *abci.RequestQuery) (*abci.ResponseQuery, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	t, err := a.version(r.Height)
+	if err != nil {
+		return failed(err), nil
+	}
+	switch id, isLog := strings.CutPrefix(r.Path, PathLog); {
+	case r.Path == PathState:
+		return state(t, r.Data, r.Prove), nil
+	case isLog:
+		return state(t, rules.LogKey(id), false), nil
+	case r.Path == PathLogs:
+		return list(t, rules.LogsPrefix()), nil
+	case r.Path == PathMembers:
+		return list(t, rules.MembersPrefix()), nil
+	}
+	return &abci.ResponseQuery{Code: QueryUnknownPath, Codespace: QueryCodespace, Log: "unknown path"}, nil
+}
+
+func (a *App) version(height int64) (*iavl.ImmutableTree, error) {
+	newest := a.committed.Version()
+	if newest == 0 || height < 0 || height > newest {
+		return nil, fmt.Errorf("%w: %d, the newest is %d", errNoSuchVersion, height, newest)
+	}
+	if height == 0 || height == newest {
+		return a.committed, nil
+	}
+	t, err := a.tree.GetImmutable(height)
+	if errors.Is(err, iavl.ErrVersionDoesNotExist) {
+		return nil, fmt.Errorf("%w: %d is not kept", errNoSuchVersion, height)
+	}
+	return t, err
+}
+
+func failed(err error) *abci.ResponseQuery {
+	code := uint32(QueryFailed)
+	if errors.Is(err, errNoSuchVersion) {
+		code = QueryNoSuchVersion
+	}
+	return &abci.ResponseQuery{Code: code, Codespace: QueryCodespace, Log: err.Error()}
+}
+
+func state(t *iavl.ImmutableTree, key []byte, prove bool) *abci.ResponseQuery {
+	if len(key) == 0 {
+		return failed(errors.New("empty key"))
+	}
+	value, err := t.Get(key)
+	if err != nil {
+		return failed(fmt.Errorf("read state: %w", err))
+	}
+	r := &abci.ResponseQuery{Key: key, Value: value, Height: t.Version()}
+	if !prove {
+		return r
+	}
+	proof, err := t.GetProof(key)
+	if err != nil {
+		return failed(fmt.Errorf("prove state: %w", err))
+	}
+	b, err := proof.Marshal()
+	if err != nil {
+		return failed(fmt.Errorf("write proof: %w", err))
+	}
+	r.ProofOps = &cmtcrypto.ProofOps{Ops: []cmtcrypto.ProofOp{{Type: ProofType, Key: key, Data: b}}}
+	return r
+}
+
+// list returns the canonical array of the values under a prefix. The values are
+// canonical themselves.
+func list(t *iavl.ImmutableTree, prefix []byte) *abci.ResponseQuery {
+	end := append([]byte(nil), prefix...)
+	end[len(end)-1]++ // no prefix of ours ends in 0xff
+	var values []byte
+	n := 0
+	t.IterateRange(prefix, end, true, func(_, value []byte) bool {
+		values = append(values, value...)
+		n++
+		return false
+	})
+	return &abci.ResponseQuery{Value: append(dcbor.AppendArray(nil, n), values...), Height: t.Version()}
+}
