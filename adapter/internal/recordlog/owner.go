@@ -1,0 +1,169 @@
+package recordlog
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+)
+
+// OwnerKind says what sort of thing an owner key belongs to.
+type OwnerKind uint8
+
+// The kinds of owners. Codes are part of the format.
+const (
+	OwnerLog     OwnerKind = 1 // the log itself: its events
+	OwnerTable   OwnerKind = 2 // a table that is nobody's: Table
+	OwnerPatient OwnerKind = 3 // a patient by the EMR's own key: Key, one canonical cell
+	OwnerRow     OwnerKind = 4 // a row whose patient is not known yet: Table, Key
+)
+
+// OwnerName names an owner. Fields that the kind has no use for are empty.
+type OwnerName struct {
+	Kind  OwnerKind
+	Table string
+	Key   []byte
+}
+
+// heldOwner is an owner whose key the writer holds.
+type heldOwner struct {
+	id    uint64
+	owner *commit.Owner
+}
+
+// Bounds on how many owner keys are kept unwrapped.
+const (
+	writerOwners = 1 << 16
+	readerOwners = 1 << 14
+)
+
+// keyCache keeps unwrapped keys for readers, who each get an Owner of their
+// own as an Owner serves one goroutine.
+type keyCache struct {
+	mu   sync.Mutex
+	keys cache[uint64, [commit.KeySize]byte]
+}
+
+// append appends the index key of the owner's number.
+func (n OwnerName) append(b []byte, tableNumber func(string) uint32) ([]byte, error) {
+	b = append(b, prefixOwner, byte(n.Kind))
+	switch n.Kind {
+	case OwnerLog:
+		return b, nil
+	case OwnerTable:
+		return binary.BigEndian.AppendUint32(b, tableNumber(n.Table)), nil
+	case OwnerPatient:
+		r := dcbor.NewReader(n.Key)
+		cell := r.Raw()
+		if r.Done() != nil {
+			return b, fmt.Errorf("%w: patient's key is not one canonical cell", ErrEntry)
+		}
+		return appendOrderedCell(b, cell), nil
+	case OwnerRow:
+		return appendOrdered(binary.BigEndian.AppendUint32(b, tableNumber(n.Table)), n.Key)
+	}
+	return b, fmt.Errorf("%w: unknown kind of owner %d", ErrEntry, n.Kind)
+}
+
+// Owner returns the number and key of an owner, making a random key if there
+// is none. The Owner may be used until the Update ends.
+func (b *Batch) Owner(name OwnerName) (id uint64, o *commit.Owner, err error) {
+	w := &b.log.writer
+	if w.key, err = name.append(w.key[:0], b.table); err != nil {
+		return 0, nil, err
+	}
+	if h, ok := b.owners[string(w.key)]; ok {
+		return h.id, h.owner, nil
+	}
+	if h, ok := w.owners.get(string(w.key)); ok {
+		return h.id, h.owner, nil
+	}
+	h, err := b.findOwner(w.key)
+	if err != nil {
+		return 0, nil, fmt.Errorf("find owner: %w", err)
+	}
+	return h.id, h.owner, nil
+}
+
+// findOwner reads an owner from the index, or makes one.
+func (b *Batch) findOwner(indexKey []byte) (*heldOwner, error) {
+	value, err := b.log.get(indexKey)
+	if err != nil {
+		return nil, err
+	}
+	if value == nil {
+		return b.makeOwner(indexKey)
+	}
+	r := dcbor.NewReader(value)
+	id := r.Uint()
+	if err := r.Done(); err != nil {
+		return nil, b.log.noteCorrupt(&CorruptError{File: b.log.index.path, Offset: -1, Reason: "owner's number is malformed", Err: err})
+	}
+	key, err := b.log.unwrap(id)
+	if err != nil {
+		return nil, err
+	}
+	h := &heldOwner{id, commit.NewOwner(&key)}
+	b.log.writer.owners.put(string(indexKey), h)
+	return h, nil
+}
+
+func (b *Batch) makeOwner(indexKey []byte) (*heldOwner, error) {
+	if b.log.options.Wrapping == nil {
+		return nil, fmt.Errorf("make owner key: no wrapping key was given")
+	}
+	var key [commit.KeySize]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return nil, fmt.Errorf("make owner key: %w", err)
+	}
+	id := b.state.owners + 1
+	wrapped, err := b.log.options.Wrapping.Wrap(id, &key)
+	if err != nil {
+		return nil, fmt.Errorf("wrap owner key: %w", err)
+	}
+	b.state.owners = id
+	b.put(indexKey, dcbor.AppendUint(nil, id))
+	b.put(wrapKey(id), wrapped)
+	h := &heldOwner{id, commit.NewOwner(&key)}
+	b.owners[string(indexKey)] = h
+	return h, nil
+}
+
+// OwnerKey returns an owner's key, for one goroutine's use. ErrKeyLost says
+// that the wrapped key is gone, or that this wrapping key does not open it.
+func (l *Log) OwnerKey(id uint64) (*commit.Owner, error) {
+	l.keys.mu.Lock()
+	key, ok := l.keys.keys.get(id)
+	l.keys.mu.Unlock()
+	if ok {
+		return commit.NewOwner(&key), nil
+	}
+	key, err := l.unwrap(id)
+	if err != nil {
+		return nil, err
+	}
+	l.keys.mu.Lock()
+	l.keys.keys.put(id, key)
+	l.keys.mu.Unlock()
+	return commit.NewOwner(&key), nil
+}
+
+func (l *Log) unwrap(id uint64) (key [commit.KeySize]byte, err error) {
+	wrapped, err := l.get(wrapKey(id))
+	if err != nil {
+		return key, err
+	}
+	if wrapped == nil {
+		return key, fmt.Errorf("%w: owner %d has none", ErrKeyLost, id)
+	}
+	if l.options.Wrapping == nil {
+		return key, fmt.Errorf("%w: owner %d: no wrapping key was given", ErrKeyLost, id)
+	}
+	if key, err = l.options.Wrapping.Unwrap(id, wrapped); err != nil {
+		return key, fmt.Errorf("%w: owner %d: %w", ErrKeyLost, id, err)
+	}
+	return key, nil
+}
