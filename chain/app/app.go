@@ -19,7 +19,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -38,6 +40,7 @@ type App struct {
 
 	mu        sync.RWMutex
 	tree      *iavl.MutableTree
+	db        io.Closer // under the tree
 	committed *iavl.ImmutableTree
 	chain     string // empty before InitChain
 }
@@ -47,14 +50,13 @@ var _ abci.Application = (*App)(nil)
 // Open opens the application's state in a directory, or makes it. It returns
 // ErrStoreDamaged for a state with a hole.
 func Open(dir string) (*App, error) {
-	tree, err := openTree(dir)
+	tree, db, err := openTree(dir)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{tree: tree}
+	a := &App{tree: tree, db: db}
 	if err := a.load(); err != nil {
-		_ = tree.Close() // the first error says more
-		return nil, err
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
@@ -63,7 +65,7 @@ func Open(dir string) (*App, error) {
 func (a *App) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.tree.Close(); err != nil {
+	if err := errors.Join(a.tree.Close(), a.db.Close()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil

@@ -41,9 +41,13 @@ const (
 	QueryUnknownPath   = 1
 	QueryNoSuchVersion = 2 // not made yet, or not kept any more
 	QueryFailed        = 3 // the state cannot be read
+	QueryNoBlock       = 4 // the first block is not there yet
 )
 
-var errNoSuchVersion = errors.New("state has no such version")
+var (
+	errNoSuchVersion = errors.New("state has no such version")
+	errNoBlock       = errors.New("the chain has no block yet")
+)
 
 // Query reads the committed state. The response's Height is the version read.
 func (a *App) Query(_ context.Context, r *abci.RequestQuery) (*abci.ResponseQuery, error) {
@@ -68,7 +72,10 @@ func (a *App) Query(_ context.Context, r *abci.RequestQuery) (*abci.ResponseQuer
 
 func (a *App) version(height int64) (*iavl.ImmutableTree, error) {
 	newest := a.committed.Version()
-	if newest == 0 || height < 0 || height > newest {
+	if newest == 0 {
+		return nil, errNoBlock
+	}
+	if height < 0 || height > newest {
 		return nil, fmt.Errorf("%w: %d, the newest is %d", errNoSuchVersion, height, newest)
 	}
 	if height == 0 || height == newest {
@@ -85,6 +92,9 @@ func failed(err error) *abci.ResponseQuery {
 	code := uint32(QueryFailed)
 	if errors.Is(err, errNoSuchVersion) {
 		code = QueryNoSuchVersion
+	}
+	if errors.Is(err, errNoBlock) {
+		code = QueryNoBlock
 	}
 	return &abci.ResponseQuery{Code: code, Codespace: QueryCodespace, Log: err.Error()}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -14,7 +15,7 @@ import (
 )
 
 const (
-	storeName  = "state"
+	storeName  = "application"
 	cacheNodes = 100_000
 )
 
@@ -23,24 +24,25 @@ const (
 var ErrStoreDamaged = leveldb.ErrDamaged
 
 // openTree opens the state tree in a directory. Every version is synced to
-// disk before SaveVersion returns.
-func openTree(dir string) (*iavl.MutableTree, error) {
+// disk before SaveVersion returns. The closer is the database under it, which
+// the tree does not close.
+func openTree(dir string) (*iavl.MutableTree, io.Closer, error) {
 	path := filepath.Join(dir, storeName+".db")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make directory: %w", err)
+		return nil, nil, fmt.Errorf("make directory: %w", err)
 	}
 	if err := leveldb.Check(path); err != nil {
-		return nil, fmt.Errorf("open state %s: %w", path, err)
+		return nil, nil, fmt.Errorf("open state %s: %w", path, err)
 	}
 	db, err := tmdb.NewGoLevelDBWithOpts(storeName, dir, leveldb.Options())
 	if err != nil {
-		return nil, fmt.Errorf("open state %s: %w", path, err)
+		return nil, nil, fmt.Errorf("open state %s: %w", path, err)
 	}
 	tree := iavl.NewMutableTree(adapter{db}, cacheNodes, true, iavl.NewNopLogger(), iavl.SyncOption(true))
 	if _, err := tree.Load(); err != nil {
-		return nil, fmt.Errorf("load state %s: %w", path, errors.Join(err, db.Close()))
+		return nil, nil, fmt.Errorf("load state %s: %w", path, errors.Join(err, db.Close()))
 	}
-	return tree, nil
+	return tree, db, nil
 }
 
 // adapter gives the tree a tm-db database as the kind of database that it

@@ -71,6 +71,8 @@ func (c *Client) query(ctx context.Context, doing, path string, data []byte, o r
 	switch r.Response.Code {
 	case app.QueryOK:
 		return &r.Response, nil
+	case app.QueryNoBlock:
+		return nil, fmt.Errorf("%s: %w: %s", doing, ErrCatchingUp, r.Response.Log)
 	case app.QueryNoSuchVersion:
 		return nil, fmt.Errorf("%s: %w: %s", doing, ErrNotKept, r.Response.Log)
 	}

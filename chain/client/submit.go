@@ -79,20 +79,25 @@ func claimed(note []byte) (claim, error) {
 }
 
 // anchored looks for the checkpoint in the state: as the log's head or, after
-// the chain took it from us, as any of its anchors.
+// the node took it from us, as any of its anchors. An anchor that was older
+// than the head before that is a replay; the node itself would not say so, for
+// it remembers the transaction as one that it has.
 func (c *Client) anchored(ctx context.Context, at claim, accepted bool) (rules.Anchor, bool, error) {
 	l, found, err := c.Log(ctx, at.Log)
-	if err != nil || !found || l.Head.Incarnation != at.Incarnation {
+	if err != nil || !found || l.Head.Incarnation != at.Incarnation || l.Head.Size < at.size {
 		return rules.Anchor{}, false, err
 	}
 	if l.Head.Size == at.size && l.Head.Root == at.root {
 		return rules.Anchor{Root: l.Head.Root, Height: l.Head.Height, Time: l.Head.Time}, true, nil
 	}
-	if !accepted || l.Head.Size < at.size {
-		return rules.Anchor{}, false, nil
-	}
 	a, found, err := c.Anchor(ctx, at.Log, at.Incarnation, at.size)
-	return a, found && a.Root == at.root, err
+	if err != nil || !found || a.Root != at.root {
+		return rules.Anchor{}, false, err
+	}
+	if !accepted {
+		return rules.Anchor{}, false, fmt.Errorf("%w: log %s at size %d, the head is at %d", rules.ErrReplayed, at.Log, at.size, l.Head.Size)
+	}
+	return a, true, nil
 }
 
 // RegisterLog registers a log for a member and returns its record once that is
@@ -140,33 +145,42 @@ func (c *Client) Heartbeat(ctx context.Context, log string, incarnation uint32, 
 }
 
 // submit gives a transaction to the node, again and again, until final says
-// that the state shows it. A refusal counts only if the state does not show
-// the transaction: it may have become final in between.
+// that the state shows it. A node that is catching up is waited for.
 func (c *Client) submit(ctx context.Context, t rules.Transaction, final func(accepted bool) (bool, error)) error {
 	tx := t.Append(nil)
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	var given time.Time
 	for {
-		done, err := final(!given.IsZero())
-		if done || err != nil {
+		done, err := c.step(ctx, tx, &given, final)
+		if done || err != nil && !errors.Is(err, ErrCatchingUp) {
 			return inTime(ctx, err)
-		}
-		if time.Since(given) >= resubmitAfter {
-			if refusal := c.broadcast(ctx, tx); refusal != nil {
-				if done, err := final(!given.IsZero()); done && err == nil {
-					return nil
-				}
-				return inTime(ctx, c.explain(ctx, refusal))
-			}
-			given = time.Now()
 		}
 		select {
 		case <-ctx.Done():
-			return inTime(ctx, ctx.Err())
+			return inTime(ctx, errors.Join(ctx.Err(), err))
 		case <-poll.C:
 		}
 	}
+}
+
+// step looks for the transaction in the state and, if it is time, gives it to
+// the node. A refusal counts only if the state still does not show the
+// transaction: it may have become final in between.
+func (c *Client) step(ctx context.Context, tx []byte, given *time.Time, final func(accepted bool) (bool, error)) (bool, error) {
+	done, err := final(!given.IsZero())
+	if done || err != nil || time.Since(*given) < resubmitAfter {
+		return done, err
+	}
+	refusal := c.broadcast(ctx, tx)
+	if refusal == nil {
+		*given = time.Now()
+		return false, nil
+	}
+	if done, err := final(!given.IsZero()); done && err == nil {
+		return true, nil
+	}
+	return false, c.explain(ctx, refusal)
 }
 
 // inTime turns the end of the time given into ErrNotFinal.
