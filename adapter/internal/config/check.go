@@ -92,19 +92,11 @@ func (d *decoder) checkSource(s *Source) {
 	if s.Socket != "" {
 		d.checkSocket("source.socket", s.Socket)
 	}
-	switch {
-	case len(s.Command) > 0 && s.Socket != "":
-		d.mistake("source.socket", "stands beside source.command", "keep command (the sidecar starts the tap) or socket (systemd does)")
-	case len(s.Command) > 0 && s.Manifest == "":
-		d.mistake("source.manifest", "is missing", "name the manifest that pins the files of source.command by checksum")
-	case len(s.Command) == 0 && s.Manifest != "":
-		d.mistake("source.manifest", "pins a command that is not there", "write source.command too, or drop the manifest")
-	}
 	if s.Manifest != "" {
 		d.checkPath("source.manifest", s.Manifest, "")
 	}
-	if len(s.Command) > 0 {
-		d.checkPath("source.command[0]", s.Command[0], "")
+	if s.Manifest != "" && s.Socket != "" {
+		d.mistake("source.socket", "stands beside source.manifest", "keep manifest (the sidecar starts the tap) or socket (systemd does)")
 	}
 	d.checkSettings(s.Settings)
 }

@@ -50,13 +50,12 @@ type Chain struct {
 }
 
 // Source is the tapped database and the tap that reads it. A tap is one of
-// three: built in (neither Command nor Socket), started by the sidecar from a
-// manifest (Command), or run by systemd (Socket).
+// three: built in (neither Manifest nor Socket), started by the sidecar from a
+// manifest, or run by systemd (Socket).
 type Source struct {
 	Name     string          `yaml:"name"`
 	Tap      string          `yaml:"tap"`
-	Command  []string        `yaml:"command"`
-	Manifest string          `yaml:"manifest"` // pins the files of Command by checksum
+	Manifest string          `yaml:"manifest"` // names the tap's command, pins its files by checksum
 	Socket   string          `yaml:"socket"`
 	Settings json.RawMessage `yaml:"settings"` // the tap's own section, as JSON
 	Tables   []Table         `yaml:"tables"`

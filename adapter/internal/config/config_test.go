@@ -98,7 +98,7 @@ func TestFullFileFillsEveryField(t *testing.T) {
 		Chain: config.Chain{ID: "region-1", RPC: "https://node.example.org:26657/", Member: "north-hospital",
 			MemberKeyFile: "member.key", LogID: "00112233445566778899aabbccddeeff",
 			TrustFile: "/etc/emrbchain/trust.json", Cadence: 90 * time.Second, PadTo: 1},
-		Source: config.Source{Name: "openemr", Tap: "vendor-tap", Command: []string{"/opt/vendor/tap", "--verbose"},
+		Source: config.Source{Name: "openemr", Tap: "vendor-tap",
 			Manifest: "/opt/vendor/manifest.json",
 			Settings: []byte(`{"host":"db.example.org","password_file":"db.password","port":3306,` +
 				`"tls":{"mode":"verify","names":["db","db2"]}}`),
