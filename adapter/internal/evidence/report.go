@@ -13,7 +13,7 @@ func (r *Result) Conclusion() string {
 		return fmt.Sprintf("ALTERED: %s: an audit found other values than those committed, in %s",
 			row, strings.Join(r.alteredColumns(), ", "))
 	case r.Claim == Deleted:
-		return fmt.Sprintf("DELETED: %s: an audit found the row gone, and no deletion of it is in its history", row)
+		return fmt.Sprintf("DELETED: %s: an audit found the row gone without a recorded deletion", row)
 	case r.Audit != nil:
 		return fmt.Sprintf("INTACT: %s was committed, and an audit found the row to be just so", row)
 	}
