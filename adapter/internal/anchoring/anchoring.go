@@ -78,7 +78,6 @@ type Anchoring struct {
 
 	mu     sync.Mutex
 	status Status
-	nudge  chan struct{}
 }
 
 // Status is how anchoring stands.
@@ -99,7 +98,7 @@ func New(log *recordlog.Log, chain Chain, o Options) *Anchoring {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Anchoring{log: log, chain: chain, options: o, nudge: make(chan struct{}, 1)}
+	return &Anchoring{log: log, chain: chain, options: o}
 }
 
 // Run anchors on the cadence until ctx ends or the chain refuses the log.
@@ -118,16 +117,7 @@ func (a *Anchoring) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-ticker.C:
-		case <-a.nudge:
 		}
-	}
-}
-
-// Nudge asks for an anchor now rather than at the next tick.
-func (a *Anchoring) Nudge() {
-	select {
-	case a.nudge <- struct{}{}:
-	default:
 	}
 }
 

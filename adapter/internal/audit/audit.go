@@ -105,7 +105,8 @@ func (r *Report) ProtectedSince() int64 {
 
 // Run audits and enters the outcome in the log.
 func (a *Auditor) Run(ctx context.Context, q Request) (*Report, error) {
-	p := &pass{Auditor: a, report: &Report{Started: a.now(), Counts: make(map[findings.Verdict]uint64)}}
+	p := &pass{Auditor: a, report: &Report{Started: a.now(), Counts: make(map[findings.Verdict]uint64)},
+		intact: make(leaves)}
 	if err := p.sweepAll(ctx, q); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -125,7 +126,14 @@ type pass struct {
 	*Auditor
 	report  *Report
 	results []*sweep.Result
+	intact  leaves // versions that rows were found to hold
 }
+
+// leaves is a sparse set of leaf indexes.
+type leaves map[uint64]uint64
+
+func (l leaves) add(i uint64)      { l[i/64] |= 1 << (i % 64) }
+func (l leaves) has(i uint64) bool { return l[i/64]&(1<<(i%64)) != 0 }
 
 func (p *pass) sweepAll(ctx context.Context, q Request) error {
 	tables, err := p.selected(q.Tables)
@@ -188,6 +196,7 @@ func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string
 	result, err := sweep.Run(ctx, p.source, p.log, t.Table, sweep.Options{
 		ChunkRows: p.options.ChunkRows,
 		Intact: func(e *recordlog.Entry) {
+			p.intact.add(e.Header.Index)
 			if e.Header.Index < p.report.Anchored {
 				p.report.Counts[findings.Intact]++
 			} else {

@@ -1,12 +1,14 @@
 package audit
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
 	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
 )
 
 // judgeAll turns the sweeps' deviations into findings.
@@ -114,4 +116,19 @@ func (p *pass) lastGood(d sweep.Deviation) (findings.Moment, error) {
 		good.Height = at.Height
 	}
 	return good, nil
+}
+
+// Row reads one row now and returns how it deviates from the log, or nil if it
+// does not. Nothing is entered in the log.
+func (a *Auditor) Row(ctx context.Context, table string, key []row.Value) (*findings.Finding, error) {
+	result, err := sweep.Keys(ctx, a.source, a.log, table, [][]row.Value{key}, sweep.Options{})
+	if err != nil || len(result.Deviations) == 0 {
+		return nil, err
+	}
+	p := &pass{Auditor: a, report: &Report{}}
+	f, err := p.judge(result.Deviations[0], sweep.Cut{}, false)
+	if err != nil {
+		return nil, err
+	}
+	return &f, nil
 }

@@ -32,3 +32,14 @@ func readTableAudit(log *recordlog.Log, table string) (tableAudit, bool, error) 
 	}
 	return t, true, nil
 }
+
+// Last returns the leaf of the last audit of a table and the finding leaves
+// that it entered; ok is false before the first.
+func Last(log *recordlog.Log, table string) (leaf uint64, leaves [][]byte, ok bool, err error) {
+	t, ok, err := readTableAudit(log, table)
+	if err != nil || !ok {
+		return 0, nil, false, err
+	}
+	leaves, err = Findings(log, t.leaf)
+	return t.leaf, leaves, err == nil, err
+}

@@ -61,7 +61,10 @@ const format = 1
 
 const prefix = "finding/"
 
-// name is where a finding stands in the named state: one per row and verdict.
+// ID names a finding in the register: one per row and verdict.
+func (f *Finding) ID() string { return f.name() }
+
+// name is where a finding stands in the named state.
 func (f *Finding) name() string {
 	return prefix + string(dcbor.AppendText(dcbor.AppendBytes(dcbor.AppendText(nil, f.Table), f.Key), string(f.Verdict)))
 }

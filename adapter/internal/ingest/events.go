@@ -5,6 +5,7 @@ import (
 
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -97,17 +98,17 @@ func (a *applier) checkBefore(c *tap.Change) error {
 		return nil
 	}
 	if !known || head.Deleted {
-		return a.broken(c, key, nil, nil, "the source changed a row that the log does not know")
+		return a.broken(c, key, nil, rows.Comparison{}, "the source changed a row that the log does not know")
 	}
 	e, err := a.batch.Entry(head.Index)
 	if err != nil {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
-	columns, err := a.comparer.Differences(e, c.Table, c.Before)
-	if err != nil || len(columns) == 0 {
+	d, err := a.comparer.Differences(e, c.Table, c.Before)
+	if err != nil || d.State == rows.Equal {
 		return err
 	}
-	return a.broken(c, key, e, columns, "the row had other values before a recorded change than its last version")
+	return a.broken(c, key, e, d, "the row had other values before a recorded change than its last version")
 }
 
 // checkAbsent checks that a row that the source inserts was not there.
@@ -121,14 +122,14 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 	if err != nil {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
-	return a.broken(c, key, e, nil, "the source inserted a row that was there: it was deleted unrecorded")
+	return a.broken(c, key, e, rows.Comparison{}, "the source inserted a row that was there: it was deleted unrecorded")
 }
 
 // broken records that a row's history does not fit together, as an entry and
 // as a finding.
-func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, columns []string, detail string) error {
+func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) error {
 	f := findings.Finding{Verdict: findings.HistoryBroken, Table: c.Table.Name, Key: key, Leaf: commit.NoPrevious,
-		Columns: columns, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
+		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
 	if e != nil {
 		f.Version, f.Leaf, f.LastGood.Time = e.Header.Version, e.Header.Index, e.Leaf.Time
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
+	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
@@ -127,4 +128,28 @@ func Tables(log *recordlog.Log) (map[string]TableState, error) {
 		return nil
 	})
 	return states, err
+}
+
+// KeyColumns returns the columns of a table's key, as last seen.
+func (i *Ingest) KeyColumns(table string) ([]row.Column, error) {
+	b, err := i.log.Get(tablePrefix + table)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, tap.ErrTable
+	}
+	s, err := parseTableState(b)
+	if err != nil {
+		return nil, fmt.Errorf("read state of table %s: %w", table, err)
+	}
+	columns, err := commit.ParseColumns(s.Columns)
+	if err != nil {
+		return nil, fmt.Errorf("read columns of table %s: %w", table, err)
+	}
+	key := make([]row.Column, len(s.Key))
+	for n, k := range s.Key {
+		key[n] = columns[k]
+	}
+	return key, nil
 }

@@ -3,7 +3,6 @@ package recordlog
 import (
 	"bytes"
 	"fmt"
-	"math/bits"
 	"unicode/utf8"
 
 	tmdb "github.com/tendermint/tm-db"
@@ -36,16 +35,29 @@ type Batch struct {
 func newBatch(l *Log) *Batch {
 	base := l.committed.Load()
 	return &Batch{
-		log:    l,
-		base:   base,
-		state:  base.next(),
-		time:   l.options.Now().UnixMilli(),
-		first:  int64(merkle.StoredCount(base.size)),
-		heads:  map[string]Head{},
-		named:  map[string][]byte{},
-		owners: map[string]*heldOwner{},
-		index:  l.index.db.NewBatch(),
+		log:     l,
+		base:    base,
+		state:   base.next(),
+		time:    l.options.Now().UnixMilli(),
+		entries: l.writer.entries[:0],
+		tree:    l.writer.tree[:0],
+		hashes:  l.writer.hashes[:0],
+		first:   int64(merkle.StoredCount(base.size)),
+		heads:   map[string]Head{},
+		named:   map[string][]byte{},
+		owners:  map[string]*heldOwner{},
+		index:   l.index.db.NewBatch(),
 	}
+}
+
+// close gives the batch's buffers to the next one, unless they grew large.
+func (b *Batch) close() {
+	const keep = 16 << 20
+	w := &b.log.writer
+	if cap(b.entries) <= keep {
+		w.entries, w.tree, w.hashes = b.entries, b.tree, b.hashes
+	}
+	_ = b.index.Close() // releases memory alone
 }
 
 // Next returns the index that the next appended entry takes.
@@ -177,7 +189,7 @@ func (b *Batch) appendLeaf(e *Entry, table, schema uint32) error {
 // stored reads stored hashes, this batch's pending ones included.
 func (b *Batch) stored() merkle.HashReader {
 	return merkle.HashReaderFunc(func(places []int64) ([]merkle.Hash, error) {
-		out := make([]merkle.Hash, len(places), bits.UintSize)
+		out := make([]merkle.Hash, len(places))
 		for i, place := range places {
 			if pending := place - b.first; pending >= 0 && pending < int64(len(b.hashes)) {
 				out[i] = b.hashes[pending]

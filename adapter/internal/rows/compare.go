@@ -169,14 +169,13 @@ func (c *Comparer) Matches(e *recordlog.Entry, t *tap.Table, cells []row.Value) 
 	return true, c.CheckEntry(e)
 }
 
-// Differences returns the names of the version's columns whose values the cells
-// do not have; none if they match.
-func (c *Comparer) Differences(e *recordlog.Entry, t *tap.Table, cells []row.Value) ([]string, error) {
+// Differences compares cells with one version: State is Equal or Differs, with
+// what differs.
+func (c *Comparer) Differences(e *recordlog.Entry, t *tap.Table, cells []row.Value) (Comparison, error) {
 	if equal, err := c.Matches(e, t, cells); err != nil || equal {
-		return nil, err
+		return Comparison{State: Equal, Entry: e}, err
 	}
-	d, err := c.describe(e, t, cells, recordlog.Head{})
-	return d.Columns, err
+	return c.describe(e, t, cells, recordlog.Head{})
 }
 
 // CheckEntry checks that the log's copy of a version leads to the commitment
@@ -212,6 +211,13 @@ func (c *Comparer) digest(e *recordlog.Entry, t *tap.Table, cells []row.Value) (
 	k := owner.VersionKey(e.Header.Log, e.Header.Index)
 	p.commitment, p.digests, err = c.committer.Commit(k, &e.Header, c.cells)
 	return p, err
+}
+
+// Project orders a row's cells as a version's columns are, null where the table
+// has no column of that name any more.
+func Project(t *tap.Table, cells []row.Value, columns []row.Column) []row.Value {
+	out, _ := project(nil, t, cells, columns)
+	return out
 }
 
 // project orders cells by the recorded columns, null where the table has none

@@ -108,7 +108,7 @@ func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find the row's owner: %w", err)
 	}
-	e := r.entry(b.Next(), s, v, head, known)
+	e := r.entry(b.Next(), b.Time(), s, v, head, known)
 	e.Owner = id
 	c, digests, err := r.committer.Commit(owner.VersionKey(r.log, e.Header.Index), &e.Header, v.Cells)
 	if err != nil {
@@ -118,8 +118,8 @@ func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
 	return e.Header.Index, b.Append(e)
 }
 
-func (r *Recorder) entry(index uint64, s *shape, v Version, head recordlog.Head, known bool) *recordlog.Entry {
-	e := &recordlog.Entry{Leaf: commit.Leaf{Op: v.Op}, Header: commit.Header{
+func (r *Recorder) entry(index uint64, now int64, s *shape, v Version, head recordlog.Head, known bool) *recordlog.Entry {
+	e := &recordlog.Entry{Leaf: commit.Leaf{Op: v.Op, Time: now}, Header: commit.Header{
 		Log: r.log, Index: index, Op: v.Op, Seen: v.Seen, Assurance: r.assurance,
 		Table: v.Table.Name, Key: slices.Clone(r.key), Version: 1, Previous: commit.NoPrevious,
 		EventID: v.EventID, EventTime: v.EventTime,

@@ -113,16 +113,29 @@ type sweep struct {
 	result   *Result
 }
 
-// Run sweeps one table.
-func Run(ctx context.Context, source Source, log Log, table string, o Options) (*Result, error) {
+func newSweep(source Source, log Log, table string, o Options) *sweep {
 	if o.ChunkRows == 0 {
 		o.ChunkRows = 2000
 	}
 	if o.Retries == 0 {
 		o.Retries = 5
 	}
-	s := &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
+	return &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
 		seen: make(bitmap), result: &Result{Started: log.Size()}}
+}
+
+// Keys reads single rows of a table by key and judges them.
+func Keys(ctx context.Context, source Source, log Log, table string, keys [][]row.Value, o Options) (*Result, error) {
+	s := newSweep(source, log, table, o)
+	if err := s.settle(ctx, keys); err != nil {
+		return nil, fmt.Errorf("read rows of %s: %w", table, err)
+	}
+	return s.result, nil
+}
+
+// Run sweeps one table.
+func Run(ctx context.Context, source Source, log Log, table string, o Options) (*Result, error) {
+	s := newSweep(source, log, table, o)
 	if err := s.scan(ctx); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", table, err)
 	}

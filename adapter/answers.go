@@ -1,0 +1,144 @@
+package adapter
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/anchoring"
+	"github.com/emrbchain/emrbchain/adapter/internal/audit"
+	"github.com/emrbchain/emrbchain/adapter/internal/control"
+	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
+	"github.com/emrbchain/emrbchain/adapter/internal/prove"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rowkey"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+var _ control.Sidecar = (*Sidecar)(nil)
+
+// anchors answers the audit's questions from what anchoring keeps.
+type anchors struct{ log *recordlog.Log }
+
+// Last returns the newest anchor.
+func (a anchors) Last() (uint64, findings.Moment, error) {
+	last, err := anchoring.Last(a.log)
+	return last.Size, findings.Moment{Time: last.Time, Height: last.Height}, err
+}
+
+// Covering returns the oldest anchor that covers a leaf.
+func (a anchors) Covering(leaf uint64) (findings.Moment, bool, error) {
+	_, after, ok, err := anchoring.Around(a.log, leaf)
+	return findings.Moment{Time: after.Time, Height: after.Height}, ok, err
+}
+
+// keyColumns describes a table's key for people to write.
+func (s *Sidecar) keyColumns(ctx context.Context, table string) ([]rowkey.Column, error) {
+	columns, err := s.ingest.KeyColumns(table)
+	if err != nil {
+		return nil, api.NewProblem(http.StatusNotFound, fmt.Sprintf("table %q is not tapped", table),
+			"name one of the configuration's tables")
+	}
+	var sample []row.Value
+	stop := errors.New("one is enough")
+	err = s.log.Heads(ctx, table, func(key []byte, _ recordlog.Head) (err error) {
+		if sample, err = row.ParseKey(key); err != nil {
+			return err
+		}
+		return stop
+	})
+	if err != nil && !errors.Is(err, stop) {
+		return nil, err
+	}
+	return rowkey.Columns(columns, sample), nil
+}
+
+func (s *Sidecar) parseKey(ctx context.Context, table, text string) ([]row.Value, error) {
+	columns, err := s.keyColumns(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	return rowkey.Parse(text, columns)
+}
+
+// writeKey writes a canonical key for a person.
+func (s *Sidecar) writeKey(ctx context.Context, table string, key []byte) (string, error) {
+	columns, err := s.keyColumns(ctx, table)
+	if err != nil {
+		return "", err
+	}
+	cells, err := row.ParseKey(key)
+	if err != nil {
+		return "", fmt.Errorf("read a row's key: %w", err)
+	}
+	return rowkey.Format(cells, columns), nil
+}
+
+// Audit audits now.
+func (s *Sidecar) Audit(ctx context.Context, q api.AuditRequest) (*api.AuditReport, error) {
+	report, err := s.audit(ctx, audit.Request{Tables: q.Tables})
+	if errors.Is(err, ingest.ErrDetached) || errors.Is(err, tap.ErrBusy) {
+		return nil, api.NewProblem(http.StatusServiceUnavailable, "the source cannot be read now: "+err.Error(),
+			"wait until status says that the tap streams, then ask again")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.describe(ctx, report, q.Since)
+}
+
+// Prove makes an evidence file.
+func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error) {
+	key, err := s.parseKey(ctx, q.Table, q.Key)
+	if err != nil {
+		return nil, err
+	}
+	sources := prove.Sources{Log: s.log, LogKey: s.logKey.VerifierKey(), Rows: s.ingest, Around: s.around,
+		Audited: func(table string) (uint64, [][]byte, bool, error) { return audit.Last(s.log, table) }}
+	e, err := prove.Row(ctx, sources, q.Table, key, q.Version)
+	switch {
+	case errors.Is(err, prove.ErrUnknownRow):
+		return nil, api.NewProblem(http.StatusNotFound, "the log has no such row or version", "check table and key")
+	case errors.Is(err, prove.ErrNotAnchored), errors.Is(err, prove.ErrNotAudited):
+		return nil, api.NewProblem(http.StatusConflict, err.Error(), "")
+	case err != nil:
+		return nil, err
+	}
+	trust, err := s.chain.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.Verify(*trust); err != nil {
+		return nil, fmt.Errorf("check the evidence before it is handed out: %w", err)
+	}
+	return e.Append(nil), nil
+}
+
+func (s *Sidecar) around(leaf uint64) (before, after prove.Anchor, ok bool, err error) {
+	b, a, ok, err := anchoring.Around(s.log, leaf)
+	return prove.Anchor{Size: b.Size, Checkpoint: b.Checkpoint, Receipt: b.Receipt},
+		prove.Anchor{Size: a.Size, Checkpoint: a.Checkpoint, Receipt: a.Receipt}, ok, err
+}
+
+// TrustExport returns the trust file.
+func (s *Sidecar) TrustExport(ctx context.Context) ([]byte, error) {
+	trust, err := s.chain.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return trust.JSON()
+}
+
+// checkpoint is the log as it stands.
+func (s *Sidecar) checkpoint(size uint64) (api.Checkpoint, error) {
+	root, err := s.log.Root(size)
+	return api.Checkpoint{Origin: s.log.Origin(), Size: size, Root: base64.StdEncoding.EncodeToString(root[:])}, err
+}
+
+func when(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,234 @@
+// Package adapter assembles the sidecar, in the order in which the data goes:
+// from the tap through ingest to the record log, from there to the chain; and
+// back out through audits, proofs and the two doors that answer questions.
+// main and the end-to-end tests run the same assembly.
+package adapter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/anchoring"
+	"github.com/emrbchain/emrbchain/adapter/internal/audit"
+	"github.com/emrbchain/emrbchain/adapter/internal/config"
+	"github.com/emrbchain/emrbchain/adapter/internal/control"
+	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/chain/client"
+	"github.com/emrbchain/emrbchain/chain/rules"
+	"github.com/emrbchain/emrbchain/crypto/keys"
+	"github.com/emrbchain/emrbchain/plugins/host"
+)
+
+// Options are what the process gives the sidecar beside its configuration.
+type Options struct {
+	Version string
+	Logger  zerolog.Logger
+	// BuiltIn is the command line that runs a built-in tap, before the tap's
+	// name.
+	BuiltIn []string
+	// Ready is called once the doors are open and the tap is being attached;
+	// may be nil.
+	Ready func()
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Sidecar is one sidecar, assembled.
+type Sidecar struct {
+	config  *config.Config
+	options Options
+	started time.Time
+
+	log        *recordlog.Log
+	logKey     *keys.LogKey
+	ingest     *ingest.Ingest
+	anchoring  *anchoring.Anchoring
+	auditor    *audit.Auditor
+	chain      *chain
+	supervisor *host.Supervisor
+
+	mu        sync.Mutex
+	lastAudit *audit.Report
+	nextAudit time.Time
+	auditing  sync.Mutex // one audit at a time
+}
+
+// Run runs a sidecar until ctx ends or it cannot go on.
+func Run(ctx context.Context, c *config.Config, o Options) error {
+	s, err := New(c, o)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.log.Close() }() // everything that counts is synced
+	return s.Run(ctx)
+}
+
+// New opens the record log and assembles the stages around it.
+func New(c *config.Config, o Options) (*Sidecar, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Sidecar{config: c, options: o, started: o.Now()}
+	if err := s.openLog(); err != nil {
+		return nil, err
+	}
+	if err := s.openChain(); err != nil {
+		_ = s.log.Close() // the first error tells why
+		return nil, err
+	}
+	mappings := make([]rows.Mapping, len(c.Source.Tables))
+	for i, t := range c.Source.Tables {
+		mappings[i] = rows.Mapping{Table: t.Name, Patient: t.Patient}
+	}
+	s.ingest = ingest.New(s.log, ingest.Options{Mappings: mappings, ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
+	s.anchoring = anchoring.New(s.log, s.chain, anchoring.Options{Signer: s.logKey.Signer(), Cadence: c.Chain.Cadence,
+		Bucket: c.Chain.PadTo, Logger: o.Logger, Now: o.Now})
+	s.auditor = audit.New(s.log, s.ingest, anchors{s.log}, audit.Options{ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
+	s.supervisor = host.NewSupervisor(s.hostOptions(), host.Backoff{})
+	return s, nil
+}
+
+// openLog opens the record log with the wrapping key and the log's key.
+func (s *Sidecar) openLog() error {
+	wrapping, err := readKey(s.config.Log.WrappingKeyFile, keys.ParseWrapping)
+	if err != nil {
+		return fmt.Errorf("log.wrapping_key_file: %w", err)
+	}
+	if s.logKey, err = readKey(s.config.Log.LogKeyFile, keys.ParseLogKey); err != nil {
+		return fmt.Errorf("log.log_key_file: %w", err)
+	}
+	s.log, err = recordlog.Open(s.config.Log.Directory, recordlog.Options{Wrapping: wrapping, Logger: s.options.Logger, Now: s.options.Now})
+	if err != nil {
+		return fmt.Errorf("open the record log: %w", err)
+	}
+	if s.log.Origin() != s.logKey.Origin() {
+		_ = s.log.Close() // the mismatch tells why
+		return fmt.Errorf("log.log_key_file: the key is of log %q, the store in %s is of %q; configure the key that init made for it",
+			s.logKey.Origin(), s.config.Log.Directory, s.log.Origin())
+	}
+	return nil
+}
+
+func (s *Sidecar) openChain() error {
+	member, err := readKey(s.config.Chain.MemberKeyFile, keys.ParseMember)
+	if err != nil {
+		return fmt.Errorf("chain.member_key_file: %w", err)
+	}
+	origin, err := rules.ParseOrigin(s.log.Origin())
+	if err != nil {
+		return fmt.Errorf("read the log's origin: %w", err)
+	}
+	if origin.Chain != s.config.Chain.ID {
+		return fmt.Errorf("chain.id is %q, the store is a log of chain %q; configure that chain, or make a new store with init",
+			s.config.Chain.ID, origin.Chain)
+	}
+	c, err := client.Dial(dialAddress(s.config.Chain.RPC))
+	if err != nil {
+		return fmt.Errorf("chain.rpc: %w", err)
+	}
+	s.chain = &chain{client: c.ForChain(origin.Chain), log: s.log, logID: origin.Log, incarnation: origin.Incarnation,
+		logKey: s.logKey.VerifierKey(), member: s.config.Chain.Member, signer: memberSigner{member},
+		logSigner: s.logKey.Signer(), trustFile: s.config.Chain.TrustFile}
+	return nil
+}
+
+// Run works until ctx ends or a part that the others need fails.
+func (s *Sidecar) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	handler := control.NewHandler(s, s.options.Logger)
+	var group sync.WaitGroup
+	work := func(name string, run func(context.Context) error) {
+		group.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	doors, err := s.openDoors(handler)
+	if err != nil {
+		return err
+	}
+	for _, d := range doors {
+		work(d.name, d.serve)
+	}
+	work("tap", s.runTap)
+	work("anchoring", s.runAnchoring)
+	work("audits", s.runAudits)
+	if s.options.Ready != nil {
+		s.options.Ready()
+	}
+	<-ctx.Done()
+	handler.Close()
+	group.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// runAnchoring anchors until ctx ends. That the chain refuses the log is
+// reported, loudly, but stops neither the tap nor audits.
+func (s *Sidecar) runAnchoring(ctx context.Context) error {
+	err := s.anchoring.Run(ctx)
+	if ctx.Err() == nil && err != nil {
+		s.options.Logger.Error().Str("event", "anchoring halted").Err(err).Msg("the log is not anchored any more")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// runAudits audits on the configured schedule.
+func (s *Sidecar) runAudits(ctx context.Context) error {
+	every := s.config.Audit.Every
+	if every == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		s.mu.Lock()
+		s.nextAudit = s.options.Now().Add(every)
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if _, err := s.audit(ctx, audit.Request{}); err != nil && ctx.Err() == nil {
+			s.options.Logger.Error().Str("event", "audit failed").Err(err).Msg("the scheduled audit could not be completed")
+		}
+	}
+}
+
+// audit runs one audit and keeps its report.
+func (s *Sidecar) audit(ctx context.Context, q audit.Request) (*audit.Report, error) {
+	s.auditing.Lock()
+	defer s.auditing.Unlock()
+	report, err := s.auditor.Run(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.lastAudit = report
+	s.mu.Unlock()
+	return report, nil
+}
+
+// readKey reads a key from a secret file.
+func readKey[K any](file config.SecretFile, parse func(io.Reader) (K, error)) (key K, err error) {
+	text, err := file.Read()
+	if err != nil {
+		return key, err
+	}
+	return parse(bytes.NewReader(text))
+}

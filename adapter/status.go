@@ -1,0 +1,167 @@
+package adapter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/anchoring"
+	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/plugins/host"
+)
+
+// statusTime bounds how long status waits for the chain's node.
+const statusTime = 2 * time.Second
+
+// Status tells how everything is.
+func (s *Sidecar) Status(ctx context.Context) (*api.Status, error) {
+	out := &api.Status{Version: s.options.Version, Started: s.started.UTC(), NotReady: []string{}}
+	for _, fill := range []func(context.Context, *api.Status) error{
+		s.sourceStatus, s.logStatus, s.chainStatus, s.auditStatus} {
+		if err := fill(ctx, out); err != nil {
+			return nil, err
+		}
+	}
+	out.Ready = len(out.NotReady) == 0
+	return out, nil
+}
+
+func (s *Sidecar) sourceStatus(ctx context.Context, out *api.Status) error {
+	running := s.supervisor.Status()
+	progress := s.ingest.Progress()
+	out.Source = api.SourceStatus{Name: s.config.Source.Name, Tap: s.config.Source.Tap, State: sourceState(running, progress.Attached),
+		Restarts: uint64(running.Restarts), Tables: []api.TableStatus{}}
+	if running.LastErr != nil && !progress.Attached {
+		out.Source.Problem = running.LastErr.Error()
+		out.NotReady = append(out.NotReady, "the source is not tapped: "+out.Source.Problem)
+	} else if !progress.Attached {
+		out.NotReady = append(out.NotReady, "the tap is starting")
+	}
+	if running.Tap.Assurance != 0 {
+		out.Source.Assurance = assuranceName(running.Tap.Assurance)
+	}
+	if !progress.LastCommit.IsZero() {
+		last := progress.LastCommit.UTC()
+		out.Source.LastChange = &last
+	}
+	return s.tableStatus(out)
+}
+
+func sourceState(running host.Status, attached bool) string {
+	switch {
+	case attached:
+		return "streaming"
+	case running.State == host.Starting || running.State == host.Running:
+		return "starting"
+	}
+	return "stopped"
+}
+
+func (s *Sidecar) tableStatus(out *api.Status) error {
+	coverage, err := s.ingest.Coverage()
+	if err != nil {
+		return err
+	}
+	for _, c := range coverage {
+		t := api.TableStatus{Name: c.Table, Covered: c.Refused == "" && c.Since != 0 && !c.Suspect, Reason: c.Refused}
+		switch {
+		case c.Refused != "":
+		case c.Since == 0:
+			t.Reason = "being taken in"
+			if out.Source.State == "streaming" {
+				out.Source.State = "snapshot"
+			}
+		case c.Suspect:
+			t.Reason = "being verified after a gap"
+		}
+		out.Source.Tables = append(out.Source.Tables, t)
+	}
+	return nil
+}
+
+func (s *Sidecar) logStatus(_ context.Context, out *api.Status) error {
+	checkpoint, err := s.checkpoint(s.log.Size())
+	if err != nil {
+		return err
+	}
+	out.Log.Checkpoint = checkpoint
+	if err := s.log.Err(); err != nil {
+		out.NotReady = append(out.NotReady, "the record log takes nothing more: "+err.Error())
+	}
+	return findings.Each(s.log, func(*findings.Finding) error {
+		out.OpenFindings++
+		return nil
+	})
+}
+
+func (s *Sidecar) chainStatus(ctx context.Context, out *api.Status) error {
+	out.Chain.ID = s.config.Chain.ID
+	anchored, err := s.anchoring.Status()
+	if err != nil {
+		return err
+	}
+	out.Chain.Backlog, out.Chain.Problem = anchored.Backlog, anchored.Error
+	if last := anchored.Last; last.Height != 0 {
+		out.Chain.Anchored = &api.Anchored{Size: last.Size, Height: last.Height, Time: when(last.Time)}
+	}
+	if anchored.Halted {
+		out.NotReady = append(out.NotReady, "anchoring has halted: "+anchored.Error)
+	} else if late := s.overdue(anchored); late != "" {
+		out.NotReady = append(out.NotReady, late)
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	node, err := s.chain.client.Status(ctx)
+	if err != nil {
+		out.Chain.Problem = err.Error()
+		return nil
+	}
+	out.Chain.Reachable, out.Chain.Height, out.Chain.Faulty = true, node.Height, node.Tolerates
+	out.Chain.Notice = chainNotice(len(node.Validators), node.Tolerates)
+	return nil
+}
+
+// overdue says that no anchor has become final for longer than it should take.
+func (s *Sidecar) overdue(a anchoring.Status) string {
+	if a.OutOfReach.IsZero() {
+		return ""
+	}
+	late := s.options.Now().Sub(a.OutOfReach)
+	if late < 3*s.config.Chain.Cadence {
+		return ""
+	}
+	return fmt.Sprintf("nothing was anchored for %s; %d leaves wait", late.Round(time.Second), a.Backlog)
+}
+
+func chainNotice(validators, tolerates int) string {
+	switch {
+	case validators == 1:
+		return "a local chain of one node, without an outside witness: tolerates 0 faulty members"
+	case tolerates == 0:
+		return "tolerates 0 faulty members"
+	}
+	return ""
+}
+
+func (s *Sidecar) auditStatus(_ context.Context, out *api.Status) error {
+	running := !s.auditing.TryLock()
+	if !running {
+		s.auditing.Unlock()
+	}
+	out.Audit.Running = running
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.lastAudit; r != nil {
+		ended := when(r.Ended)
+		out.Audit.LastTime, out.Audit.LastVerdict = &ended, verdictIntact
+		if !r.Clean() {
+			out.Audit.LastVerdict = verdictFindings
+		}
+	}
+	if !s.nextAudit.IsZero() {
+		next := s.nextAudit.UTC()
+		out.Audit.Next = &next
+	}
+	return nil
+}
