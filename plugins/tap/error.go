@@ -19,6 +19,30 @@ var (
 	ErrNotServed = errors.New("call not served by this tap")
 )
 
+// Errors of the connection to a tap that runs as a process of its own.
+var (
+	// ErrConnection: the connection broke; the tap ended or was killed. The
+	// host relaunches it and streams from the last logged position.
+	ErrConnection = errors.New("connection to the tap is lost")
+	// ErrProtocol: the tap was built for another version of this contract.
+	// Nothing but an update of the tap or of this program helps.
+	ErrProtocol = errors.New("tap speaks another protocol version")
+)
+
+// ContractError says that a tap did not keep to the contract of this package,
+// so that nothing it delivered after its last Commit can be trusted. It names
+// the rule, and never a value.
+type ContractError struct {
+	Thing  string // the event or call concerned
+	Reason string // which rule is broken
+}
+
+// Error names thing, rule and mend.
+func (e *ContractError) Error() string {
+	return "tap breaks its contract: " + e.Thing + ": " + e.Reason +
+		"; update the tap, or send this line to its author, who finds the case with `emrbchain tap test`"
+}
+
 // A Problem is one thing that keeps a tap from working.
 type Problem struct {
 	Thing  string // what is concerned: a grant, a setting, a file, a table
