@@ -79,8 +79,8 @@ func (d *decoder) checkRPC(address string) {
 		d.mistake("chain.rpc", "is not an address", mend)
 	case u.User != nil:
 		d.mistake("chain.rpc", "holds a password", "the file must hold no secret: "+mend)
-	case u.Scheme != "http" && u.Scheme != "https":
-		d.mistake("chain.rpc", "is neither http nor https", mend)
+	case u.Scheme != "http":
+		d.mistake("chain.rpc", "is not http, which alone a node's RPC speaks", mend+"; run a node on this host, or a tunnel to one")
 	case u.Hostname() == "" || u.Port() == "" || u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
 		d.mistake("chain.rpc", "is not just a host and a port", mend)
 	}

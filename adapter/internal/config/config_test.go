@@ -95,7 +95,7 @@ func TestFullFileFillsEveryField(t *testing.T) {
 	want := &config.Config{
 		Log: config.Log{Directory: "/srv/emrbchain/log", WrappingKeyFile: "/etc/emrbchain/wrapping.key",
 			LogKeyFile: "/etc/emrbchain/log.key"},
-		Chain: config.Chain{ID: "region-1", RPC: "https://node.example.org:26657/", Member: "north-hospital",
+		Chain: config.Chain{ID: "region-1", RPC: "http://node.example.org:26657/", Member: "north-hospital",
 			MemberKeyFile: "member.key", LogID: "00112233445566778899aabbccddeeff",
 			TrustFile: "/etc/emrbchain/trust.json", Cadence: 90 * time.Second, PadTo: 1},
 		Source: config.Source{Name: "openemr", Tap: "vendor-tap",
