@@ -1,0 +1,6 @@
+// Package anchoring breaks nothing.
+package anchoring
+
+import (
+	_ "github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+)

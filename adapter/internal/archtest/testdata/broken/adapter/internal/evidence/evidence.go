@@ -1,0 +1,6 @@
+// Package evidence knows the record log (rule 7).
+package evidence
+
+import (
+	_ "github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+)

@@ -1,0 +1,6 @@
+// Package httpapi names gRPC (rule 6).
+package httpapi
+
+import (
+	_ "google.golang.org/grpc/codes"
+)

@@ -1,0 +1,5 @@
+package rows
+
+import (
+	_ "errors"
+)

@@ -1,0 +1,7 @@
+// Package rules asks for a context (pure).
+package rules
+
+import (
+	_ "context"
+	_ "time"
+)

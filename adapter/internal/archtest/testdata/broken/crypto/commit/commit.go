@@ -1,0 +1,6 @@
+// Package commit breaks nothing.
+package commit
+
+import (
+	_ "errors"
+)

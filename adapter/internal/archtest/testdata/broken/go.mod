@@ -1,0 +1,3 @@
+module github.com/emrbchain/emrbchain
+
+go 1.26.0
