@@ -143,6 +143,17 @@ func (v Value) Int64() (int64, bool) {
 	return int64(v.num), v.neg || v.num <= math.MaxInt64
 }
 
+// Float returns a Float32's or Float64's value.
+func (v Value) Float() (float64, bool) {
+	switch v.typ {
+	case Float32:
+		return float64(math.Float32frombits(uint32(v.num))), true
+	case Float64:
+		return math.Float64frombits(v.num), true
+	}
+	return 0, false
+}
+
 // Raw returns the bytes of a Text, Bytes, Enum, UUID, Decimal or temporal
 // value, sharing its memory; nil for any other.
 func (v Value) Raw() []byte {
