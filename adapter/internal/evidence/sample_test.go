@@ -3,7 +3,7 @@ package evidence_test
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -233,7 +233,7 @@ func (s *sample) entry(index, size uint64, o *commit.Opening) evidence.Entry {
 func (s *sample) evidence(claim evidence.Claim, show ...string) *evidence.Evidence {
 	var committer commit.Committer
 	opening, err := committer.Open(s.key, s.header, s.values, s.digests, func(i int) bool {
-		return fmt.Sprint(show) == "[all]" || contains(show, s.header.Columns[i].Name)
+		return slices.Contains(show, "all") || slices.Contains(show, s.header.Columns[i].Name)
 	})
 	s.must(err)
 	e := &evidence.Evidence{Claim: claim, LogKey: s.vkey, Before: s.receipts[4],
@@ -244,15 +244,6 @@ func (s *sample) evidence(claim evidence.Claim, show ...string) *evidence.Eviden
 	e.Audit = s.auditPart()
 	e.Audit.Finding = s.findingProof(claim)
 	return e
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *sample) auditPart() *evidence.Audit {
