@@ -121,7 +121,7 @@ func (s *state) resolve(e *Entry, leaf []byte, table, schema uint64) error {
 	}
 	e.Header.Op = e.Leaf.Op
 	if !e.Leaf.Op.IsRow() {
-		e.Header.Columns = bodyColumns
+		e.Header.Key, e.Header.Columns = nil, bodyColumns
 		return nil
 	}
 	if table == 0 || table > uint64(len(s.tableNames)) {

@@ -3,8 +3,11 @@ package recordlog
 import (
 	"crypto/rand"
 	"fmt"
+	"os"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/keys"
@@ -70,6 +73,7 @@ type maker struct {
 	columns   []row.Column
 	encoded   []byte
 	values    []row.Value
+	made      *Entry // what bench appends again
 	committer commit.Committer
 }
 
@@ -111,4 +115,14 @@ func (m *maker) add(b *Batch, owner OwnerName, table string, key []byte, op comm
 
 func patient(n int64) OwnerName {
 	return OwnerName{Kind: OwnerPatient, Key: row.AppendCell(nil, row.NewInt(n))}
+}
+
+// tempDir is t.TempDir for rapid, whose T has none.
+func tempDir(t *rapid.T) string {
+	dir, err := os.MkdirTemp("", "recordlog")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

@@ -29,7 +29,10 @@ const (
 	prefixWrap   = 'w' // u64 owner: its wrapped key
 )
 
-const indexName = "index"
+const (
+	indexName     = "index"
+	defaultBuffer = 32 * opt.MiB // of changes before they go to a table
+)
 
 // index is the log's database: tm-db over goleveldb. Readers see the snapshot
 // that was taken when the last batch was committed.
@@ -45,12 +48,15 @@ func indexPath(dir string) string { return filepath.Join(dir, indexName+".db") }
 // hundred batches, a filter so that new rows need no table read, no
 // compression as keys are compressed by prefix already. Strict: damage in a
 // journal or table is an error, never skipped.
-func indexOptions(readOnly bool) *opt.Options {
+func indexOptions(readOnly bool, buffer int) *opt.Options {
+	if buffer == 0 {
+		buffer = defaultBuffer
+	}
 	return &opt.Options{
 		Strict:                       opt.StrictAll,
 		ReadOnly:                     readOnly,
 		ErrorIfMissing:               true,
-		WriteBuffer:                  32 * opt.MiB,
+		WriteBuffer:                  buffer,
 		BlockCacheCapacity:           64 * opt.MiB,
 		CompactionTableSize:          8 * opt.MiB,
 		CompactionTotalSize:          64 * opt.MiB,

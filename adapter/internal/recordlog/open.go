@@ -87,7 +87,7 @@ func (l *Log) create(f format) error {
 	if err := l.createIndex(f, empty); err != nil {
 		return err
 	}
-	if err := l.writeNew(ackPath(l.dir), appendAck(nil, l.seed, empty)); err != nil {
+	if err := l.writeNew(ackPath(l.dir), newAck(l.seed, empty)); err != nil {
 		return err
 	}
 	// Segments are made as they are needed; their directory's name is synced here.
@@ -106,7 +106,7 @@ func (l *Log) create(f format) error {
 }
 
 func (l *Log) createIndex(f format, s *state) error {
-	o := indexOptions(false)
+	o := indexOptions(false, l.options.buffer)
 	o.ErrorIfMissing, o.ErrorIfExist = false, true
 	x, err := openIndex(l.dir, o)
 	if err != nil {

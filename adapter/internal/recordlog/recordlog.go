@@ -53,6 +53,7 @@ type Options struct {
 
 	disk    disk  // nil: the operating system's
 	segment int64 // bytes per segment file at Create; 0: defaultSegment
+	buffer  int   // bytes of the index's write buffer; 0: defaultBuffer
 }
 
 // A Log is an open record log.
@@ -82,7 +83,9 @@ type writer struct {
 	leaf      []byte
 	record    []byte
 	key       []byte
-	reserve   uint64
+	entries   []byte
+	tree      []byte
+	hashes    []merkle.Hash
 }
 
 // trouble is why a log takes no more batches.

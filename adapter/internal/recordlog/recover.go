@@ -18,7 +18,7 @@ import (
 // prepareIndex makes the index fit to be opened strictly, and returns the
 // options to open it with.
 func (l *Log) prepareIndex(acknowledged uint64) (*opt.Options, error) {
-	o := indexOptions(l.options.ReadOnly)
+	o := indexOptions(l.options.ReadOnly, l.options.buffer)
 	if err := l.prepareManifest(o); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (l *Log) scanFile(path string, fn func([]byte) error) (journalEnd, error) {
 // cutJournal cuts the torn end off the newest journal, once it is certain that
 // no acknowledged batch stands there.
 func (l *Log) cutJournal(path string, end journalEnd, acknowledged uint64, o *opt.Options) error {
-	loose := indexOptions(true)
+	loose := indexOptions(true, l.options.buffer)
 	loose.Strict &^= opt.StrictJournal | opt.StrictManifest
 	x, err := openIndex(l.dir, loose)
 	if err != nil {

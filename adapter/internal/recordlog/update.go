@@ -23,7 +23,7 @@ func (l *Log) Update(fn func(*Batch) error) error {
 		return err
 	}
 	b := newBatch(l)
-	defer b.index.Close()
+	defer b.close()
 	if err := fn(b); err != nil {
 		return err
 	}
