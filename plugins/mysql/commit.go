@@ -1,0 +1,176 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// end takes the last event of a transaction and hands it over. What must stand
+// before its changes (gaps, schema changes) carries the position before it, so
+// that a host that stops in between is told again.
+func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error {
+	x := &s.open
+	x.time = eventTime(event.Header)
+	defer func() { x.gtid = gtid{} }()
+	if s.unverified {
+		if err := s.at.sameLast(x); err != nil {
+			return err
+		}
+		s.unverified = false
+		s.at.point.offset = max(s.at.point.offset, uint64(event.Header.LogPos))
+		return nil
+	}
+	if x.prepared {
+		x.rows = x.rows[:0]
+	}
+	if err := s.announce(ctx, x); err != nil {
+		return err
+	}
+	if err := s.changes(x); err != nil {
+		return err
+	}
+	s.at.advance(x.gtid, x.sum())
+	s.at.point.offset = uint64(event.Header.LogPos)
+	if len(x.rows)+len(x.gaps)+len(x.statements) == 0 {
+		s.moved = true
+		return s.reportProgress(x.time)
+	}
+	return s.commit(x.time)
+}
+
+// announce tells gaps and shapes that a transaction brings.
+func (s *stream) announce(ctx context.Context, x *transaction) error {
+	for _, g := range x.gaps {
+		g.Position = s.at.encode()
+		if err := s.sink.Gap(g); err != nil {
+			return err
+		}
+	}
+	for _, statement := range x.statements {
+		if err := s.redefine(ctx, statement); err != nil {
+			return err
+		}
+	}
+	for _, r := range x.rows {
+		if err := s.tell(r.shape.table, false, "found in the log"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// redefine reads the definitions of the tables that a statement concerns anew.
+// If the stream is behind, they may already be of a later shape; rows of
+// another shape are told when they come.
+func (s *stream) redefine(ctx context.Context, statement *statement) error {
+	for _, name := range s.tap.tables {
+		if !statement.concerns(tableName(name)) {
+			continue
+		}
+		d, err := readDefinition(ctx, s.tap.db, name)
+		if err != nil {
+			return err
+		}
+		s.known[name] = d
+		clear(s.shapes)
+		rewritten := statement.class != statementIndex
+		if err := s.tell(s.tap.shapes.intern(d.table()), rewritten, statement.title); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell gives the sink a table's shape if it is another than the last one, or if
+// its rows may have changed.
+func (s *stream) tell(t *tap.Table, rewritten bool, statement string) error {
+	if s.told[t.Name] == t && !rewritten {
+		return nil
+	}
+	s.told[t.Name] = t
+	return s.sink.Schema(tap.SchemaChange{
+		Position:  s.at.encode(),
+		Table:     t,
+		Rewritten: rewritten,
+		Statement: statement,
+	})
+}
+
+// changes hands the rows of a transaction over, numbered from 1.
+func (s *stream) changes(x *transaction) error {
+	number := uint64(0)
+	prefix := x.gtid.String() + "/"
+	for i := range x.rows {
+		r := &x.rows[i]
+		for body := r.body; len(body) > 0; {
+			number++
+			change := tap.Change{Table: r.shape.table, Op: r.op, Time: r.time,
+				EventID: prefix + strconv.FormatUint(number, 10)}
+			var err error
+			if body, err = r.next(body, &change); err != nil {
+				return fmt.Errorf("read transaction %s, table %s: %w", x.gtid, r.shape.table.Name, err)
+			}
+			if err := s.sink.Change(change); err != nil {
+				return err
+			}
+		}
+		r.body = nil
+	}
+	return nil
+}
+
+// next reads one change and returns the bytes behind it.
+func (r *rowEvent) next(body []byte, change *tap.Change) ([]byte, error) {
+	cells, body, err := r.shape.image(body)
+	if err != nil {
+		return nil, err
+	}
+	switch r.op {
+	case tap.Insert:
+		change.After = cells
+	case tap.Delete:
+		change.Before = cells
+	case tap.Update:
+		change.Before = cells
+		change.After, body, err = r.shape.image(body)
+	}
+	return body, err
+}
+
+// commit ends a transaction of the sink at the present position.
+func (s *stream) commit(at time.Time) error {
+	s.lastCommit, s.moved = time.Now(), false
+	return s.sink.Commit(tap.Commit{Position: s.at.encode(), Time: at})
+}
+
+// reportProgress tells now and then how far the stream is, though nothing of it
+// concerned tapped tables.
+func (s *stream) reportProgress(at time.Time) error {
+	if !s.moved || time.Since(s.lastCommit) < progress {
+		return nil
+	}
+	return s.commit(at)
+}
+
+// passFences emits the fences that the stream has passed.
+func (s *stream) passFences() error {
+	if s.open.open() || s.unverified {
+		return nil
+	}
+	return s.emitFences(s.tap.fences.passed(s.at.point))
+}
+
+func (s *stream) emitFences(ids []uint64) error {
+	for _, id := range ids {
+		if err := s.sink.Fence(tap.Fence{ID: id, Position: s.at.encode()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// A definition is a table as the server declares it at the moment.
+type definition struct {
+	name    string // as the configuration has it
+	columns []column
+	key     []int  // indexes into columns
+	index   string // the key's name
+	refused string
+	notes   []string
+}
+
+// A column of a definition.
+type column struct {
+	name      string
+	declared  string // its type as the server writes it
+	kind      kind
+	charset   string // the server's name of the character set
+	collation string
+	length    int    // of BINARY(n)
+	omitted   string // why it is left out; "" if it is not
+	refused   string
+}
+
+// tableName splits "schema.table".
+func tableName(name string) (schema, table string) {
+	schema, table, _ = strings.Cut(name, ".")
+	return schema, table
+}
+
+// quoteTable returns a configured name for SQL.
+func quoteTable(name string) string {
+	schema, table := tableName(name)
+	return quoteName(schema) + "." + quoteName(table)
+}
+
+func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// Server errors that say something about a table.
+const (
+	errorNoDatabase   = 1049
+	errorNoColumn     = 1054
+	errorNoTable      = 1146
+	errorTableDenied  = 1142
+	errorSchemaDenied = 1044
+	errorColumnDenied = 1143
+	errorChanged      = 1412 // the definition is newer than the snapshot
+	errorLockWait     = 1205
+	errorDeadlock     = 1213
+	errorInterrupted  = 1317
+	errorTimeLimit    = 1969
+)
+
+func serverError(err error) uint16 {
+	var e *driver.MySQLError
+	if errors.As(err, &e) {
+		return e.Number
+	}
+	return 0
+}
+
+// readDefinition reads a table's definition; a table that cannot be covered has
+// refused set, whatever the reason.
+func readDefinition(ctx context.Context, db querier, name string) (*definition, error) {
+	d := &definition{name: name}
+	create, err := d.readCreate(ctx, db)
+	switch serverError(err) {
+	case 0:
+		if err != nil {
+			return nil, fmt.Errorf("read definition of table %s: %w", name, err)
+		}
+	case errorNoTable, errorNoDatabase:
+		d.refused = "there is no such table: correct its name, or leave it out of the configuration"
+		return d, nil
+	case errorTableDenied, errorSchemaDenied, errorColumnDenied:
+		d.refused = "the tap's account may not read it: GRANT SELECT ON " + quoteTable(name) + " TO the account"
+		return d, nil
+	default:
+		return nil, fmt.Errorf("read definition of table %s: %w", name, err)
+	}
+	if err := d.readColumns(ctx, db); err != nil {
+		return nil, fmt.Errorf("read columns of table %s: %w", name, err)
+	}
+	if err := d.readKey(ctx, db); err != nil {
+		return nil, fmt.Errorf("read keys of table %s: %w", name, err)
+	}
+	d.judge(create)
+	return d, nil
+}
+
+// readCreate returns the table's CREATE statement, and "" for a view.
+func (d *definition) readCreate(ctx context.Context, db querier) (string, error) {
+	rows, err := queryStrings(ctx, db, "SHOW CREATE TABLE "+quoteTable(d.name))
+	if err != nil {
+		return "", err
+	}
+	if len(rows) != 1 || len(rows[0]) != 2 {
+		return "", nil
+	}
+	return rows[0][1], nil
+}
+
+func (d *definition) readColumns(ctx context.Context, db querier) error {
+	schema, table := tableName(d.name)
+	rows, err := queryStrings(ctx, db, `SELECT column_name, data_type, column_type, character_set_name,
+		collation_name, is_generated, character_octet_length FROM information_schema.columns
+		WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position`, schema, table)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		c := column{name: r[0], declared: r[2], charset: r[3], collation: r[4]}
+		var mend string
+		c.kind, c.refused, mend = kindOf(r[1], r[2])
+		if c.refused != "" {
+			c.refused += ": " + mend
+		}
+		if r[5] == "ALWAYS" {
+			c.omitted, c.refused = "it is generated from other columns", ""
+		}
+		if c.kind == kindBinary {
+			if _, err := fmt.Sscan(r[6], &c.length); err != nil {
+				return fmt.Errorf("length of a BINARY column: %w", err)
+			}
+		}
+		d.columns = append(d.columns, c)
+	}
+	return nil
+}
+
+// readKey chooses the primary key, or else the first unique key by name whose
+// columns are all NOT NULL and whole.
+func (d *definition) readKey(ctx context.Context, db querier) error {
+	schema, table := tableName(d.name)
+	rows, err := queryStrings(ctx, db, `SELECT index_name, column_name, sub_part, nullable
+		FROM information_schema.statistics
+		WHERE table_schema = ? AND table_name = ? AND non_unique = 0 AND index_type = 'BTREE' AND ignored = 'NO'
+		ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index`, schema, table)
+	if err != nil {
+		return err
+	}
+	for start := 0; start < len(rows); {
+		end := start
+		for end < len(rows) && rows[end][0] == rows[start][0] {
+			end++
+		}
+		if key := d.usableKey(rows[start:end]); key != nil {
+			d.key, d.index = key, rows[start][0]
+			return nil
+		}
+		start = end
+	}
+	return nil
+}
+
+// usableKey returns the indexes of a unique key's columns, nil if rows cannot
+// be told apart or ordered by it.
+func (d *definition) usableKey(parts [][]string) []int {
+	var key []int
+	for _, part := range parts {
+		i := d.find(part[1])
+		if i < 0 || part[2] != "" || part[3] == "YES" || !d.columns[i].keyable() {
+			return nil
+		}
+		key = append(key, i)
+	}
+	return key
+}
+
+// keyable reports whether a column's values can stand in a key: whether they
+// can be handed to the server so that it finds the row by its index.
+func (c *column) keyable() bool {
+	if c.omitted != "" || c.refused != "" {
+		return false
+	}
+	if c.kind == kindEnum {
+		_, ok := c.enumLabels()
+		return ok
+	}
+	return c.kind != kindSet
+}
+
+func (d *definition) find(name string) int {
+	for i := range d.columns {
+		if strings.EqualFold(d.columns[i].name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// judge refuses what cannot be covered and notes what people should know.
+func (d *definition) judge(create string) {
+	engine := engineOf(create)
+	switch {
+	case !strings.HasPrefix(create, "CREATE TABLE") || len(d.columns) == 0:
+		d.refused = "it is not a table with rows of its own: name the tables that it reads"
+	case strings.Contains(create, " WITH SYSTEM VERSIONING"):
+		d.refused = "it is system-versioned, which is not covered yet: leave it out of the configuration"
+	case !strings.EqualFold(engine, "InnoDB"):
+		d.refused = "its engine " + engine + " has no consistent snapshot: ALTER TABLE " + quoteTable(d.name) + " ENGINE=InnoDB"
+	default:
+		d.refused = d.refusedColumn()
+	}
+	if d.refused == "" && d.key == nil {
+		d.refused = "it has neither a primary key nor a unique key of NOT NULL columns that the tap can read by: " +
+			"ALTER TABLE " + quoteTable(d.name) + " ADD a PRIMARY KEY, or leave it out of the configuration"
+	}
+	d.addNotes(create)
+}
+
+func (d *definition) refusedColumn() string {
+	for _, c := range d.columns {
+		if c.refused != "" {
+			return "column " + c.name + " (" + c.declared + "): " + c.refused
+		}
+	}
+	return ""
+}
+
+func engineOf(create string) string {
+	_, rest, _ := strings.Cut(create[strings.LastIndexByte(create, '\n')+1:], "ENGINE=")
+	engine, _, _ := strings.Cut(rest, " ")
+	return engine
+}
+
+var cascadePattern = regexp.MustCompile("(?m)^\\s*CONSTRAINT `([^`]+)` FOREIGN KEY .* REFERENCES (.+?) \\(.*\\)(.*)$")
+
+// addNotes names columns left out and foreign keys that change rows unseen.
+func (d *definition) addNotes(create string) {
+	for _, c := range d.columns {
+		if c.omitted != "" {
+			d.notes = append(d.notes, "column "+c.name+" is left out: "+c.omitted)
+		}
+	}
+	if d.index != "" && d.index != "PRIMARY" {
+		d.notes = append(d.notes, "there is no primary key; rows are named by the unique key "+d.index)
+	}
+	for _, match := range cascadePattern.FindAllStringSubmatch(create, -1) {
+		if actions := cascades(match[3]); actions != "" {
+			d.notes = append(d.notes, "foreign key "+match[1]+" to "+match[2]+": rows changed by "+actions+
+				" leave no trace in the binary log; only a scan sees them")
+		}
+	}
+}
+
+// cascades returns the actions of a foreign key that change this table's rows.
+func cascades(actions string) string {
+	var found []string
+	for _, action := range []string{"ON DELETE CASCADE", "ON DELETE SET NULL", "ON UPDATE CASCADE", "ON UPDATE SET NULL"} {
+		if strings.Contains(actions, action) {
+			found = append(found, action)
+		}
+	}
+	return strings.Join(found, " and ")
+}
+
+// table returns the definition as the contract shows it.
+func (d *definition) table() *tap.Table {
+	t := &tap.Table{Name: d.name, Refused: d.refused, Notes: d.notes}
+	if d.refused != "" {
+		return t
+	}
+	place := make([]int, len(d.columns))
+	for i, c := range d.columns {
+		if c.omitted != "" {
+			continue
+		}
+		place[i] = len(t.Columns)
+		t.Columns = append(t.Columns, row.Column{Name: c.name, Type: c.kind.valueType()})
+	}
+	for _, i := range d.key {
+		t.Key = append(t.Key, place[i])
+	}
+	return t
+}

@@ -1,0 +1,88 @@
+package mysql
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// fences are the reads that wait for the stream to pass their snapshot.
+type fences struct {
+	mu      sync.Mutex
+	next    uint64
+	history int // counts the server histories that the stream followed
+	waiting []fence
+	changed chan struct{} // wakes the stream; holds one signal at most
+}
+
+type fence struct {
+	id    uint64
+	point logPoint
+}
+
+// newFences numbers fences from the clock on, so that a tap that is started
+// again does not repeat the ids of the last one.
+func newFences() *fences {
+	return &fences{next: uint64(time.Now().UnixMicro()), changed: make(chan struct{}, 1)}
+}
+
+// generation returns the number of the history that the stream follows.
+func (f *fences) generation() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.history
+}
+
+// register adds a fence for a snapshot that was begun in a generation. Log
+// points of another history mean nothing to the stream, so the read must be
+// made again.
+func (f *fences) register(point logPoint, generation int) (uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if generation != f.history {
+		return 0, fmt.Errorf("the server's history changed during the read: %w", tap.ErrBusy)
+	}
+	f.next++
+	f.waiting = append(f.waiting, fence{id: f.next, point: point})
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+	return f.next, nil
+}
+
+// passed removes and returns the fences that a stream at point has passed.
+func (f *fences) passed(point logPoint) []uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.waiting) == 0 {
+		return nil
+	}
+	var ids []uint64
+	rest := f.waiting[:0]
+	for _, w := range f.waiting {
+		if point.reached(w.point) {
+			ids = append(ids, w.id)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	f.waiting = rest
+	return ids
+}
+
+// newHistory removes and returns all fences: the stream begins at the present
+// of a server, and a gap stands for whatever the reads saw before.
+func (f *fences) newHistory() []uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.history++
+	var ids []uint64
+	for _, w := range f.waiting {
+		ids = append(ids, w.id)
+	}
+	f.waiting = nil
+	return ids
+}

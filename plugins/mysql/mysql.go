@@ -1,0 +1,122 @@
+// Package mysql is the tap for MariaDB 10.11.
+//
+// It follows the server's binary log as a replica does and reads rows through
+// ordinary connections; it needs no write right and takes no lock. Its
+// assurance is EveryVersion.
+//
+// # The stream
+//
+// stream.go reads events, transaction.go gathers them until their commit,
+// shape.go and decode.go turn row images into values. A transaction reaches the
+// sink only once its commit event is there. A position holds the GTIDs that
+// were executed and a digest of the last transaction; on resume that
+// transaction is read again and compared, because a server that was restored
+// from a backup uses the same GTIDs for other transactions (resume.go).
+//
+// # What the log does not show
+//
+// Statements that change rows without row events (statement.go) and every other
+// hole that leaves a sign become a gap or a schema change, for the tables that
+// they touch. Foreign-key cascades, SET sql_log_bin=0, a time without binary
+// log and edited files leave none: only scans find those, and Table.Notes names
+// the cascades.
+//
+// # Reads
+//
+// Scan and Fetch read in a short transaction with a consistent snapshot whose
+// place in the binary log the server tells (read.go); the stream delivers their
+// fence when it has passed that place (fence.go).
+//
+// TYPES.md lists every column type, how its bytes are made to agree in stream,
+// scan and fetch, and which are refused.
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// Tap is a tap of one MariaDB server. Use New.
+type Tap struct {
+	settings *settings
+	db       *sql.DB
+	tables   []string
+	charsets map[uint64]string // by collation number
+	folded   bool              // the server compares table names without case
+	shapes   shapes
+	fences   *fences
+}
+
+// New returns a tap that is not open yet.
+func New() tap.Tap { return &Tap{fences: newFences()} }
+
+// version of the tap, as Describe tells it.
+const version = "0.1.0"
+
+// Describe implements tap.Tap.
+func (t *Tap) Describe() tap.Description {
+	return tap.Description{
+		Name:         "mysql",
+		Version:      version,
+		Assurance:    tap.EveryVersion,
+		Schema:       json.RawMessage(settingsSchema),
+		Scan:         true,
+		Fetch:        true,
+		BeforeImages: true,
+	}
+}
+
+// Open implements tap.Tap.
+func (t *Tap) Open(ctx context.Context, config tap.Config) error {
+	s, err := readSettings(config.Settings)
+	if err != nil {
+		return err
+	}
+	if err := checkNames(config.Tables); err != nil {
+		return err
+	}
+	db, err := openReads(s)
+	if err != nil {
+		return fmt.Errorf("prepare connections: %w", err)
+	}
+	c := &check{settings: s, db: db, tables: config.Tables}
+	if err := c.run(ctx); err != nil {
+		db.Close()
+		return err
+	}
+	t.settings, t.db, t.tables = s, db, slices.Clone(config.Tables)
+	t.charsets, t.folded = c.charsets, c.folded
+	return nil
+}
+
+// Tables implements tap.Tap.
+func (t *Tap) Tables(ctx context.Context) ([]tap.Table, error) {
+	tables := make([]tap.Table, 0, len(t.tables))
+	for _, name := range t.tables {
+		d, err := readDefinition(ctx, t.db, name)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, *t.shapes.intern(d.table()))
+	}
+	return tables, nil
+}
+
+func (t *Tap) configured(name string) bool { return slices.Contains(t.tables, name) }
+
+// Ack implements tap.Tap. The server keeps its log by its own rules, so there
+// is nothing to forget.
+func (t *Tap) Ack(context.Context, tap.Position) error { return nil }
+
+// Close implements tap.Tap.
+func (t *Tap) Close() error {
+	if t.db == nil {
+		return nil
+	}
+	return t.db.Close()
+}

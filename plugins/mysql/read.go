@@ -1,0 +1,235 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+const (
+	// maxScan bounds the rows of one chunk whatever the caller asks for, so
+	// that a snapshot stays short.
+	maxScan = 20_000
+	// fetchBatch is how many keys one statement of Fetch asks for.
+	fetchBatch = 200
+)
+
+// A snapshot is a short read-only transaction that sees one moment of the
+// database, and the place of that moment in the binary log.
+type snapshot struct {
+	conn  *sql.Conn
+	point logPoint
+}
+
+// begin opens a snapshot. It takes no lock that a writer could wait for.
+func begin(ctx context.Context, db *sql.DB) (*snapshot, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	s := &snapshot{conn: conn}
+	if _, err := conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
+		s.end()
+		return nil, fmt.Errorf("start snapshot: %w", err)
+	}
+	if s.point, err = snapshotPoint(ctx, conn); err != nil {
+		s.end()
+		return nil, fmt.Errorf("locate snapshot in the binary log: %w", err)
+	}
+	return s, nil
+}
+
+// end gives the snapshot up. A connection that is broken leaves the pool by
+// itself.
+func (s *snapshot) end() {
+	// The context of the read may be over, and the rollback must still be sent.
+	_, _ = s.conn.ExecContext(context.Background(), "ROLLBACK")
+	s.conn.Close()
+}
+
+func snapshotPoint(ctx context.Context, conn *sql.Conn) (logPoint, error) {
+	var p logPoint
+	rows, err := queryStrings(ctx, conn, "SHOW STATUS LIKE 'binlog_snapshot_%'")
+	if err != nil {
+		return p, err
+	}
+	for _, r := range rows {
+		switch r[0] {
+		case "Binlog_snapshot_file":
+			p.file = r[1]
+		case "Binlog_snapshot_position":
+			if p.offset, err = strconv.ParseUint(r[1], 10, 64); err != nil {
+				return p, err
+			}
+		}
+	}
+	if p.file == "" {
+		return p, fmt.Errorf("the server does not tell it: is log_bin on?")
+	}
+	return p, nil
+}
+
+// Scan implements tap.Tap.
+func (t *Tap) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
+	limit = max(1, min(limit, maxScan))
+	return t.read(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, bool, error) {
+		if after != nil && len(after) != len(d.key) {
+			return nil, false, fmt.Errorf("scan table %s: key of %d columns, not %d: %w", table, len(after), len(d.key), tap.ErrTable)
+		}
+		rows, err := s.scan(ctx, d, after, limit)
+		return rows, len(rows) < limit, err
+	})
+}
+
+// Fetch implements tap.Tap.
+func (t *Tap) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, error) {
+	return t.read(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, bool, error) {
+		var rows []tap.Row
+		for start := 0; start < len(keys); start += fetchBatch {
+			batch, err := s.fetch(ctx, d, keys[start:min(start+fetchBatch, len(keys))])
+			if err != nil {
+				return nil, false, err
+			}
+			rows = append(rows, batch...)
+		}
+		return rows, false, nil
+	})
+}
+
+// read runs a read of one table on a snapshot and registers its fence.
+func (t *Tap) read(ctx context.Context, name string,
+	query func(*snapshot, *definition) (rows []tap.Row, last bool, err error)) (tap.Chunk, error) {
+	if !t.configured(name) {
+		return tap.Chunk{}, fmt.Errorf("read table %s: %w", name, tap.ErrTable)
+	}
+	generation := t.fences.generation()
+	s, err := begin(ctx, t.db)
+	if err != nil {
+		return tap.Chunk{}, readError(name, err)
+	}
+	defer s.end()
+	d, err := s.definition(ctx, name)
+	if err != nil {
+		return tap.Chunk{}, readError(name, err)
+	}
+	if d.refused != "" {
+		return tap.Chunk{}, fmt.Errorf("read table %s: %w: %s", name, tap.ErrTable, d.refused)
+	}
+	rows, last, err := query(s, d)
+	if err != nil {
+		return tap.Chunk{}, readError(name, err)
+	}
+	fence, err := t.fences.register(s.point, generation)
+	if err != nil {
+		return tap.Chunk{}, readError(name, err)
+	}
+	return tap.Chunk{Table: t.shapes.intern(d.table()), Rows: rows, Last: last, Fence: fence}, nil
+}
+
+// readError names the table and tells the caller when to try again.
+func readError(name string, err error) error {
+	switch serverError(err) {
+	case errorChanged, errorLockWait, errorDeadlock, errorInterrupted, errorTimeLimit:
+		return fmt.Errorf("read table %s: %w: %w", name, tap.ErrBusy, err)
+	}
+	return fmt.Errorf("read table %s: %w", name, err)
+}
+
+// definition reads the table's definition under a metadata lock that lasts as
+// long as the snapshot, so that it is the one by which the rows are read.
+func (s *snapshot) definition(ctx context.Context, name string) (*definition, error) {
+	_, err := queryStrings(ctx, s.conn, "SELECT 1 FROM "+quoteTable(name)+" LIMIT 0")
+	switch serverError(err) {
+	case errorNoTable, errorNoDatabase, errorTableDenied, errorSchemaDenied, errorColumnDenied:
+	default:
+		if err != nil {
+			return nil, err
+		}
+	}
+	return readDefinition(ctx, s.conn, name)
+}
+
+func (s *snapshot) scan(ctx context.Context, d *definition, after []row.Value, limit int) ([]tap.Row, error) {
+	var where predicate
+	if after != nil {
+		where.sql.WriteString(" WHERE ")
+		if err := where.after(d, after); err != nil {
+			return nil, err
+		}
+	}
+	order := " ORDER BY "
+	for i, at := range d.key {
+		if i > 0 {
+			order += ", "
+		}
+		order += quoteName(d.columns[at].name)
+	}
+	return s.rows(ctx, d, where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args)
+}
+
+// fetch reads the rows of some keys. The server compares by collation, so it
+// may return rows of keys that merely look alike; those are dropped.
+func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value) ([]tap.Row, error) {
+	where := predicate{}
+	where.sql.WriteString(" WHERE ")
+	wanted := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		if len(key) != len(d.key) {
+			return nil, fmt.Errorf("fetch from table %s: key of %d columns, not %d: %w", d.name, len(key), len(d.key), tap.ErrTable)
+		}
+		wanted[string(row.AppendKey(nil, key))] = true
+	}
+	if !where.oneOf(d, keys) {
+		return nil, nil
+	}
+	found, err := s.rows(ctx, d, where.sql.String(), where.args)
+	if err != nil {
+		return nil, err
+	}
+	table := d.table()
+	rows := found[:0]
+	for _, r := range found {
+		if wanted[string(row.AppendKey(nil, table.KeyOf(r.Cells)))] {
+			rows = append(rows, r)
+		}
+	}
+	return rows, nil
+}
+
+// rows runs a prepared query, for only those return binary values.
+func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any) (result []tap.Row, err error) {
+	query := "SELECT " + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
+	statement, err := s.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer statement.Close()
+	rows, err := statement.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = closeRows(rows, err) }()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	values, targets := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		cells, err := d.cells(values)
+		if err != nil {
+			return nil, err
+		}
+		result = append(result, tap.Row{Cells: cells})
+	}
+	return result, nil
+}

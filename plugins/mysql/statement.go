@@ -1,0 +1,217 @@
+package mysql
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// A statementClass is what a statement in the log means to the tap.
+type statementClass uint8
+
+const (
+	// statementNone changes no row and no table.
+	statementNone statementClass = iota
+	// statementCommit and statementRollback end a transaction.
+	statementCommit
+	statementRollback
+	// statementXACommit makes rows visible that an earlier XA PREPARE logged.
+	statementXACommit
+	// statementTable may change rows and columns of the tables that it names.
+	statementTable
+	// statementDatabase may do so to all tables of the database that it names.
+	statementDatabase
+	// statementIndex changes keys of the tables that it names, no rows.
+	statementIndex
+	// statementRows changes rows that the log does not show.
+	statementRows
+)
+
+// A statement is a statement of the log, read as far as the tap must.
+type statement struct {
+	class statementClass
+	// title is the statement's kind in words, such as ALTER TABLE. It never
+	// holds a value.
+	title string
+	// database is the session's default; names are all identifiers, in lower
+	// case. A table counts as named when its name is among them: better one
+	// table too many than one missed.
+	database string
+	names    []string
+}
+
+// concerns reports whether the statement may concern a table.
+func (s *statement) concerns(schema, table string) bool {
+	schema, table = strings.ToLower(schema), strings.ToLower(table)
+	inSchema := slices.Contains(s.names, schema)
+	switch s.class {
+	case statementDatabase:
+		return inSchema
+	case statementTable, statementIndex:
+		return slices.Contains(s.names, table) && (inSchema || strings.ToLower(s.database) == schema)
+	}
+	return s.class == statementRows
+}
+
+// parseStatement reads a statement of the log.
+func parseStatement(database, query []byte) *statement {
+	s := &statement{database: string(database)}
+	words := tokens(query).inner()
+	s.title = words.title()
+	s.class = words.classify()
+	for _, w := range words {
+		if !slices.Contains(s.names, w.text) {
+			s.names = append(s.names, w.text)
+		}
+	}
+	return s
+}
+
+// A word is an identifier or keyword, in lower case.
+type word struct {
+	text   string
+	quoted bool
+}
+
+type words []word
+
+func (w words) is(i int, texts ...string) bool {
+	return i < len(w) && !w[i].quoted && slices.Contains(texts, w[i].text)
+}
+
+// inner returns the statement that SET STATEMENT … FOR runs.
+func (w words) inner() words {
+	if !w.is(0, "set") || !w.is(1, "statement") {
+		return w
+	}
+	for i := range w {
+		if w.is(i, "for") {
+			return w[i+1:]
+		}
+	}
+	return w
+}
+
+func (w words) classify() statementClass {
+	switch {
+	case w.is(0, "analyze") && !w.is(1, "table", "tables", "local", "no_write_to_binlog"):
+		return statementRows // ANALYZE runs the statement that follows
+	case w.is(0, "begin", "start", "savepoint", "release"), w.is(0, "rollback") && w.is(1, "to"):
+		return statementNone
+	case w.is(0, "commit"):
+		return statementCommit
+	case w.is(0, "rollback"):
+		return statementRollback
+	case w.is(0, "xa"):
+		if w.is(1, "commit") {
+			return statementXACommit
+		}
+		return statementNone
+	case w.is(0, "truncate"):
+		return statementTable
+	case w.is(0, "create", "alter", "drop", "rename"):
+		return w.classifyDefinition()
+	case w.is(0, "grant", "revoke", "set", "flush", "analyze", "optimize", "repair", "check", "comment"):
+		return statementNone
+	}
+	return statementRows
+}
+
+// classifyDefinition finds the kind of object that a statement defines: the
+// first word that is one.
+func (w words) classifyDefinition() statementClass {
+	for i := 1; i < len(w); i++ {
+		switch {
+		case w.is(i, "table", "tables"):
+			return statementTable
+		case w.is(i, "database", "schema"):
+			return statementDatabase
+		case w.is(i, "index"):
+			return statementIndex
+		case w.is(i, "temporary", "view", "trigger", "procedure", "function", "event", "user", "role",
+			"server", "sequence", "package"):
+			return statementNone
+		}
+	}
+	return statementRows
+}
+
+// title returns the first words up to the kind of object, in capitals.
+func (w words) title() string {
+	var parts []string
+	for i := 0; i < len(w) && i < 4; i++ {
+		if w[i].quoted {
+			break
+		}
+		if i > 0 && !w.is(i, "table", "tables", "database", "schema", "index", "unique", "or", "replace", "temporary",
+			"commit", "rollback", "prepare") {
+			break
+		}
+		parts = append(parts, strings.ToUpper(w[i].text))
+	}
+	return strings.Join(parts, " ")
+}
+
+// tokens splits a statement into words. Strings, numbers and signs are dropped,
+// comments too, except those that the server executes (/*! … */).
+func tokens(query []byte) words {
+	var list words
+	for len(query) > 0 {
+		c := query[0]
+		switch {
+		case bytes.HasPrefix(query, []byte("/*!")), bytes.HasPrefix(query, []byte("/*M!")):
+			query = bytes.TrimLeft(query[3:], "!0123456789")
+		case bytes.HasPrefix(query, []byte("/*")):
+			query = cutAfter(query[2:], "*/")
+		case bytes.HasPrefix(query, []byte("-- ")), c == '#':
+			query = cutAfter(query, "\n")
+		case c == '\'' || c == '"' || c == '`':
+			text, rest := quoted(query)
+			if c != '\'' { // with ANSI_QUOTES, "a" is an identifier
+				list = append(list, word{text: strings.ToLower(string(text)), quoted: true})
+			}
+			query = rest
+		case isWordByte(c):
+			end := 1
+			for end < len(query) && isWordByte(query[end]) {
+				end++
+			}
+			list = append(list, word{text: strings.ToLower(string(query[:end]))})
+			query = query[end:]
+		default:
+			query = query[1:]
+		}
+	}
+	return list
+}
+
+// isWordByte accepts what an identifier without quotes may hold.
+func isWordByte(c byte) bool {
+	return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func cutAfter(b []byte, mark string) []byte {
+	_, rest, _ := bytes.Cut(b, []byte(mark))
+	return rest
+}
+
+// quoted returns the text between quotes and what follows. A doubled quote
+// stands for itself, as does anything after a backslash in a string.
+func quoted(b []byte) (text, rest []byte) {
+	quote := b[0]
+	for i := 1; i < len(b); i++ {
+		switch {
+		case b[i] == '\\' && quote != '`' && i+1 < len(b):
+			i++
+			text = append(text, b[i])
+		case b[i] != quote:
+			text = append(text, b[i])
+		case i+1 < len(b) && b[i+1] == quote:
+			i++
+			text = append(text, quote)
+		default:
+			return text, b[i+1:]
+		}
+	}
+	return text, nil
+}

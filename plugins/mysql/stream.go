@@ -1,0 +1,330 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// progress is how often a stream of changes to other tables tells how far it is.
+const progress = time.Second
+
+// A stream is one run of Tap.Stream.
+type stream struct {
+	tap  *Tap
+	sink tap.Sink
+	at   *position
+	// unverified is set after a resume until the last transaction was read
+	// again and found to be the same.
+	unverified bool
+	fresh      bool // nothing was read since the stream was set to now
+	open       transaction
+	tables     map[string]string // configured names by their name in the log
+	known      map[string]*definition
+	told       map[string]*tap.Table // the last shape that the sink was given
+	shapes     map[string]*shape     // by the bytes of their table map
+	mapped     map[uint64]*shape     // by the log's table id; nil for other tables
+	lastCommit time.Time
+	moved      bool // transactions without changes since the last Commit
+}
+
+// Stream implements tap.Tap.
+func (t *Tap) Stream(ctx context.Context, from tap.Position, sink tap.Sink) error {
+	s := &stream{tap: t, sink: sink, tables: make(map[string]string)}
+	for _, name := range t.tables {
+		s.tables[t.fold(name)] = name
+	}
+	if err := s.learn(ctx); err != nil {
+		return err
+	}
+	err := s.resume(ctx, from)
+	for err == nil {
+		err = s.run(ctx)
+		var lost *historyError
+		// A log that is lost again before anything was read of it will be lost
+		// next time too.
+		if errors.As(err, &lost) && !s.fresh {
+			err = s.skip(ctx, lost.reason)
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// fold returns a table's name as the server compares it.
+func (t *Tap) fold(name string) string {
+	if t.folded {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+// learn reads all definitions as they stand now.
+func (s *stream) learn(ctx context.Context) error {
+	s.known, s.told = make(map[string]*definition), make(map[string]*tap.Table)
+	for _, name := range s.tap.tables {
+		d, err := readDefinition(ctx, s.tap.db, name)
+		if err != nil {
+			return err
+		}
+		s.known[name], s.told[name] = d, s.tap.shapes.intern(d.table())
+	}
+	return nil
+}
+
+// resume sets the stream to a position, or to now and tells where that is.
+func (s *stream) resume(ctx context.Context, from tap.Position) error {
+	if len(from) == 0 {
+		return s.startNow(ctx, func(p tap.Position) error { return nil })
+	}
+	var err error
+	if s.at, err = parsePosition(from); err != nil {
+		return err
+	}
+	s.unverified = s.at.hasLast()
+	err = s.tap.checkHistory(ctx, s.at)
+	var lost *historyError
+	if errors.As(err, &lost) {
+		return s.skip(ctx, lost.reason)
+	}
+	return err
+}
+
+// skip gives up what lies between the last position and now, and says so.
+func (s *stream) skip(ctx context.Context, reason string) error {
+	return s.startNow(ctx, func(p tap.Position) error {
+		return s.sink.Gap(tap.Gap{Position: p, Reason: reason})
+	})
+}
+
+// startNow sets the stream to the present end of the log. Reads that wait for
+// their fence have it now: the stream begins behind them.
+func (s *stream) startNow(ctx context.Context, announce func(tap.Position) error) error {
+	passed := s.tap.fences.newHistory()
+	at, err := s.tap.now(ctx)
+	if err != nil {
+		return err
+	}
+	s.at, s.unverified, s.fresh = at, false, true
+	if err := s.learn(ctx); err != nil {
+		return err
+	}
+	if err := announce(at.encode()); err != nil {
+		return err
+	}
+	if err := s.commit(time.Now()); err != nil {
+		return err
+	}
+	return s.emitFences(passed)
+}
+
+// run reads the log from where the stream is until that fails.
+func (s *stream) run(ctx context.Context) error {
+	s.shapes, s.mapped, s.open = make(map[string]*shape), make(map[uint64]*shape), transaction{}
+	from := s.at.executed
+	if s.unverified {
+		from = s.at.before()
+	}
+	f, err := s.tap.follow(ctx, from)
+	if err != nil {
+		return followError(s.tap.settings, err)
+	}
+	defer f.end()
+	for {
+		if err := s.passFences(); err != nil {
+			return err
+		}
+		select {
+		case event := <-f.events:
+			s.fresh = false
+			err = s.handle(ctx, event)
+		case <-s.tap.fences.changed:
+		case err = <-f.failed:
+			return s.drain(ctx, f, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drain handles the events that arrived before the connection failed, so that
+// no transaction that is here is asked for again.
+func (s *stream) drain(ctx context.Context, f *follower, failed error) error {
+	for {
+		select {
+		case event := <-f.events:
+			if err := s.handle(ctx, event); err != nil {
+				return err
+			}
+		default:
+			return followError(s.tap.settings, failed)
+		}
+	}
+}
+
+// handle takes one event of the log.
+func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) error {
+	switch e := event.Event.(type) {
+	case *replication.RotateEvent:
+		s.at.point = logPoint{file: string(e.NextLogName), offset: max(e.Position, s.rotated(string(e.NextLogName)))}
+		return nil
+	case *replication.HeartbeatEvent:
+		return s.heartbeat(event, e)
+	case *replication.MariadbGTIDEvent:
+		s.open.begin(gtid{domain: e.GTID.DomainID, server: e.GTID.ServerID, sequence: e.GTID.SequenceNumber}, e.Flags)
+	case *replication.TableMapEvent:
+		return s.mapTable(ctx, event, e)
+	case *replication.RowsEvent:
+		return s.addRows(event, e)
+	case *replication.QueryEvent:
+		return s.query(ctx, event, e)
+	case *replication.XIDEvent:
+		return s.end(ctx, event)
+	case *replication.ExecuteLoadQueryEvent:
+		s.open.gap("LOAD DATA ran as a statement, so its rows were not logged")
+	default:
+		return s.other(ctx, event)
+	}
+	return nil
+}
+
+// rotated returns the offset already reached in a file that is announced: a
+// connection that resumes inside a file begins with an announcement of it.
+func (s *stream) rotated(file string) uint64 {
+	if file == s.at.point.file {
+		return s.at.point.offset
+	}
+	return 0
+}
+
+func (s *stream) other(ctx context.Context, event *replication.BinlogEvent) error {
+	switch event.Header.EventType {
+	case replication.XA_PREPARE_LOG_EVENT:
+		return s.end(ctx, event)
+	case replication.INCIDENT_EVENT:
+		s.open.gap("the server reports that its own log lost events")
+	}
+	s.reach(event.Header)
+	return nil
+}
+
+// reach notes how far in its file the stream is, outside transactions.
+func (s *stream) reach(header *replication.EventHeader) {
+	if !s.open.open() && uint64(header.LogPos) > s.at.point.offset {
+		s.at.point.offset = uint64(header.LogPos)
+	}
+}
+
+// heartbeat comes when the server has nothing more to send.
+func (s *stream) heartbeat(event *replication.BinlogEvent, e *replication.HeartbeatEvent) error {
+	if s.open.open() || s.unverified {
+		return nil
+	}
+	if e.Filename != "" && e.Filename != s.at.point.file {
+		s.at.point = logPoint{file: e.Filename}
+	}
+	s.reach(event.Header)
+	return s.reportProgress(eventTime(event.Header))
+}
+
+// mapTable finds the shape of the rows that follow.
+func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e *replication.TableMapEvent) error {
+	body := event.RawData[replication.EventHeaderSize+6:]
+	s.open.hash(event.Header, body)
+	name, tapped := s.tables[s.tap.fold(string(e.Schema)+"."+string(e.Table))]
+	if !tapped {
+		s.mapped[e.TableID] = nil
+		return nil
+	}
+	if known := s.shapes[string(body)]; known != nil {
+		s.mapped[e.TableID] = known
+		return nil
+	}
+	made, err := s.makeShape(ctx, name, e)
+	if err != nil {
+		return err
+	}
+	s.shapes[string(body)], s.mapped[e.TableID] = made, made
+	return nil
+}
+
+// makeShape makes a shape from the definition known; where that does not agree
+// with the log, from the one in force now.
+func (s *stream) makeShape(ctx context.Context, name string, e *replication.TableMapEvent) (*shape, error) {
+	made, err := makeShape(e, s.known[name], s.tap.charsets)
+	if err == nil && !made.exact {
+		var d *definition
+		if d, err = readDefinition(ctx, s.tap.db, name); err == nil {
+			s.known[name] = d
+			made, err = makeShape(e, d, s.tap.charsets)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	made.table = s.tap.shapes.intern(made.table)
+	return made, nil
+}
+
+func (s *stream) addRows(event *replication.BinlogEvent, e *replication.RowsEvent) error {
+	s.open.hash(event.Header, event.RawData[replication.EventHeaderSize+6:])
+	mapped := s.mapped[e.TableID]
+	if mapped == nil {
+		return nil
+	}
+	if err := s.open.addRows(mapped, event, e); err != nil {
+		return fmt.Errorf("read row event of table %s: %w", mapped.table.Name, err)
+	}
+	return nil
+}
+
+// query takes a statement of the log: an end of a transaction, or something
+// that may change tables or rows without row events.
+func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *replication.QueryEvent) error {
+	s.open.hash(event.Header, e.Schema, e.Query)
+	statement := parseStatement(e.Schema, e.Query)
+	switch statement.class {
+	case statementCommit:
+		return s.end(ctx, event)
+	case statementRollback:
+		s.open.rollback()
+		return s.end(ctx, event)
+	case statementXACommit:
+		s.open.gap("an XA transaction was committed, whose rows are not covered yet")
+	case statementRows:
+		s.open.gap("a statement changed rows that were not logged (a session's binlog_format)")
+	case statementTable, statementDatabase, statementIndex:
+		s.open.statements = append(s.open.statements, statement)
+	}
+	if s.open.standalone {
+		return s.end(ctx, event)
+	}
+	return nil
+}
+
+// rollback drops the rows of a transaction that the log says was rolled back.
+// It is logged at all because something in it could not be undone.
+func (x *transaction) rollback() {
+	var names []string
+	for _, r := range x.rows {
+		if !slices.Contains(names, r.shape.table.Name) {
+			names = append(names, r.shape.table.Name)
+		}
+	}
+	if len(names) > 0 {
+		x.gap("a transaction was rolled back in part", names...)
+	}
+	x.rows = x.rows[:0]
+}

@@ -1,0 +1,107 @@
+package mysql
+
+import (
+	"time"
+
+	"github.com/emrbchain/emrbchain/crypto/row"
+)
+
+// fractionBytes returns how many bytes hold a fraction of so many digits.
+func fractionBytes(digits uint16) int { return int(digits+1) / 2 }
+
+// decodeTemporal reads DATE and the TIME, DATETIME and TIMESTAMP formats of
+// MySQL 5.6 and later, which are big-endian.
+func (c *wireColumn) decodeTemporal(b []byte) (row.Value, error) {
+	switch c.kind {
+	case kindDate:
+		return row.NewDate(decodeDate(b))
+	case kindTime:
+		return row.NewTime(decodeTime(b, c.meta))
+	case kindDateTime:
+		return row.NewDateTime(decodeDateTime(b, c.meta))
+	case kindTimestamp:
+		return row.NewTimestamp(decodeTimestamp(b, c.meta))
+	}
+	return row.Value{}, errCell
+}
+
+// decodeDate reads day in 5 bits, month in 4, year in 15.
+func decodeDate(b []byte) []byte {
+	n := littleEndian(b)
+	return appendDate(make([]byte, 0, 10), n>>9, n>>5&15, n&31)
+}
+
+// decodeTime reads a signed number of hours, minutes, seconds in 10, 6 and 6
+// bits above 24 bits of microseconds, or of as many bytes as the column's
+// fraction has.
+func decodeTime(b []byte, digits uint16) []byte {
+	size := fractionBytes(digits)
+	value := int64(bigEndian(b)) - 1<<(8*len(b)-1)
+	text := make([]byte, 0, 18)
+	if value < 0 {
+		text = append(text, '-')
+		value = -value
+	}
+	fraction := uint64(value) & (1<<(8*size) - 1)
+	clock := uint64(value) >> (8 * size)
+	text = appendClock(text, clock>>12&1023, clock>>6&63, clock&63)
+	return appendFraction(text, fraction, size)
+}
+
+// decodeDateTime reads year*13+month in 17 bits, day in 5, hour in 5, minute
+// and second in 6 each, below a sign bit that is always set.
+func decodeDateTime(b []byte, digits uint16) []byte {
+	n := bigEndian(b[:5]) - 1<<39
+	month := n >> 22
+	text := appendDate(make([]byte, 0, 26), month/13, month%13, n>>17&31)
+	text = appendClock(append(text, 'T'), n>>12&31, n>>6&63, n&63)
+	return appendFraction(text, bigEndian(b[5:]), fractionBytes(digits))
+}
+
+// decodeTimestamp reads seconds since 1970; 0 without fraction is the zero
+// timestamp, which is no instant.
+func decodeTimestamp(b []byte, digits uint16) []byte {
+	seconds, fraction := bigEndian(b[:4]), bigEndian(b[4:])
+	text := make([]byte, 0, 26)
+	if seconds == 0 && fraction == 0 {
+		return append(text, "0000-00-00T00:00:00"...)
+	}
+	at := time.Unix(int64(seconds), 0).UTC()
+	year, month, day := at.Date()
+	text = appendDate(text, uint64(year), uint64(month), uint64(day))
+	hour, minute, second := at.Clock()
+	text = appendClock(append(text, 'T'), uint64(hour), uint64(minute), uint64(second))
+	return appendFraction(text, fraction, fractionBytes(digits))
+}
+
+func appendDate(b []byte, year, month, day uint64) []byte {
+	b = append(b, byte('0'+year/1000%10), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-')
+	return appendTwo(append(appendTwo(b, month), '-'), day)
+}
+
+func appendClock(b []byte, hour, minute, second uint64) []byte {
+	if hour >= 100 {
+		b = append(b, byte('0'+hour/100))
+	}
+	b = append(appendTwo(b, hour%100), ':')
+	return appendTwo(append(appendTwo(b, minute), ':'), second)
+}
+
+func appendTwo(b []byte, n uint64) []byte { return append(b, byte('0'+n/10%10), byte('0'+n%10)) }
+
+// appendFraction writes a fraction that stands in size bytes, of two decimal
+// digits each; trailing zeros are for the value's maker to drop.
+func appendFraction(b []byte, fraction uint64, size int) []byte {
+	if size == 0 || fraction == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for unit := size; unit > 0; unit-- {
+		scale := uint64(1)
+		for range unit - 1 {
+			scale *= 100
+		}
+		b = appendTwo(b, fraction/scale%100)
+	}
+	return b
+}

@@ -1,0 +1,146 @@
+package mysql
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"slices"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// Flags of MariaDB's GTID event that the library has no names for.
+const (
+	flagPreparedXA  = 64
+	flagCompletedXA = 128
+)
+
+// A transaction is an event group of the log, gathered until its last event.
+type transaction struct {
+	gtid       gtid
+	standalone bool // one statement, without an end event
+	prepared   bool // ends with XA PREPARE: its rows are not visible yet
+	time       time.Time
+	rows       []rowEvent
+	// statements are those that may concern tapped tables.
+	statements []*statement
+	gaps       []tap.Gap
+	digest     hash.Hash
+}
+
+// A rowEvent is a row event of a tapped table, not decoded yet.
+type rowEvent struct {
+	shape *shape
+	op    tap.Op
+	body  []byte
+	time  time.Time
+}
+
+// begin starts a transaction at its GTID event.
+func (x *transaction) begin(g gtid, flags byte) {
+	*x = transaction{
+		gtid:       g,
+		standalone: flags&replication.BINLOG_MARIADB_FL_STANDALONE != 0,
+		prepared:   flags&flagPreparedXA != 0,
+		rows:       x.rows[:0],
+		digest:     x.digest,
+	}
+	if x.digest == nil {
+		x.digest = sha256.New()
+	}
+	x.digest.Reset()
+	x.digest.Write(g.append(nil))
+}
+
+// open reports whether a transaction has begun and not ended.
+func (x *transaction) open() bool { return x.gtid != gtid{} }
+
+// hash adds what every copy of the log has in common of an event: not its
+// place, its table id or the thread that wrote it.
+func (x *transaction) hash(header *replication.EventHeader, parts ...[]byte) {
+	if !x.open() {
+		return
+	}
+	var head [13]byte
+	head[0] = byte(header.EventType)
+	binary.BigEndian.PutUint32(head[1:], header.Timestamp)
+	for _, part := range parts {
+		binary.BigEndian.PutUint64(head[5:], uint64(len(part)))
+		x.digest.Write(head[:])
+		x.digest.Write(part)
+	}
+}
+
+// sum returns the digest of the whole transaction.
+func (x *transaction) sum() (d transactionDigest) {
+	x.digest.Sum(d[:0])
+	return d
+}
+
+// gap adds a gap once.
+func (x *transaction) gap(reason string, tables ...string) {
+	for _, g := range x.gaps {
+		if g.Reason == reason && slices.Equal(g.Tables, tables) {
+			return
+		}
+	}
+	x.gaps = append(x.gaps, tap.Gap{Tables: tables, Reason: reason})
+}
+
+// addRows adds a row event, or a gap where its rows are not whole.
+func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *replication.RowsEvent) error {
+	if s.table.Refused != "" {
+		return nil
+	}
+	if !whole(rows.ColumnBitmap1, rows.ColumnCount) || !whole(rows.ColumnBitmap2, rows.ColumnCount) ||
+		int(rows.ColumnCount) != len(s.columns) {
+		x.gap("rows were logged in part only (a session's binlog_row_image)", s.table.Name)
+		return nil
+	}
+	body, _ := rows.Rows[0][0].([]byte)
+	if compressed(event.Header.EventType) {
+		var err error
+		if body, err = mysql.DecompressMariadbData(body); err != nil {
+			return err
+		}
+	}
+	x.rows = append(x.rows, rowEvent{shape: s, op: operation(rows), body: body, time: eventTime(event.Header)})
+	return nil
+}
+
+// whole reports whether all columns are set in a bitmap; no bitmap is whole.
+func whole(bitmap []byte, columns uint64) bool {
+	for i := uint64(0); bitmap != nil && i < columns; i++ {
+		if bitmap[i/8]&(1<<(i%8)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func compressed(t replication.EventType) bool {
+	switch t {
+	case replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1,
+		replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
+		return true
+	}
+	return false
+}
+
+func operation(rows *replication.RowsEvent) tap.Op {
+	switch rows.Type() {
+	case replication.EnumRowsEventTypeInsert:
+		return tap.Insert
+	case replication.EnumRowsEventTypeUpdate:
+		return tap.Update
+	}
+	return tap.Delete
+}
+
+func eventTime(header *replication.EventHeader) time.Time {
+	return time.Unix(int64(header.Timestamp), 0).UTC()
+}
