@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/config"
+	"github.com/emrbchain/emrbchain/plugins/sqlite"
+)
+
+// A source is what init makes for one kind of database.
+type source struct {
+	settings []setting
+	files    []initFile
+	sql      string // for the owner of the database to read; holds no secret
+	advice   string // what to do with it
+}
+
+// A setting is a line of source.settings.
+type setting struct {
+	name  string
+	value any
+	says  string
+}
+
+// readTables reads the tables, those with patients first.
+func (f *initFlags) readTables() ([]config.Table, error) {
+	var tables []config.Table
+	for _, text := range f.tables {
+		name, column, ok := strings.Cut(text, "=")
+		if !ok || name == "" || column == "" {
+			return nil, usagef("--table: %q is not of the form NAME=COLUMN; a table whose rows belong to no patient goes by --nobody", text)
+		}
+		tables = append(tables, config.Table{Name: name, Patient: column})
+	}
+	for _, name := range f.nobody {
+		tables = append(tables, config.Table{Name: name, Nobody: true})
+	}
+	if len(tables) == 0 {
+		return nil, usagef("--table is missing; name each table to protect with its patient column, as NAME=COLUMN")
+	}
+	return tables, nil
+}
+
+func (f *initFlags) readSource(ctx context.Context, directory string, tables []config.Table) (source, error) {
+	names := make([]string, len(tables))
+	for i, t := range tables {
+		names[i] = t.Name
+	}
+	switch f.tap {
+	case "sqlite":
+		return f.sqliteSource(ctx, directory, names)
+	case "mysql":
+		return f.mysqlSource(directory, names)
+	}
+	return source{}, usagef("--tap: %q is no kind of database; write mysql or sqlite", f.tap)
+}
+
+// sqliteSource reads the tables' keys, which the triggers are made of.
+func (f *initFlags) sqliteSource(ctx context.Context, directory string, names []string) (source, error) {
+	if f.database == "" {
+		return source{}, usagef("--database is missing; name the application's database file")
+	}
+	file, err := absolute(f.database, "")
+	if err != nil {
+		return source{}, err
+	}
+	install, err := installSQL(ctx, file, names)
+	if err != nil {
+		return source{}, fmt.Errorf("database %s: %w", file, err)
+	}
+	script := filepath.Join(directory, sqlName)
+	return source{
+		settings: []setting{{"path", file, "the database file; opened for reading only"}},
+		files:    []initFile{{sqlName, []byte(install), true, "the triggers, for the owner of the database to run once"}},
+		sql:      install,
+		advice:   fmt.Sprintf("As the owner of the database run: sqlite3 %s < %s\n   It installs triggers that note which rows changed:", file, script),
+	}, nil
+}
+
+func installSQL(ctx context.Context, file string, names []string) (text string, err error) {
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("there is no such file; name the application's database file")
+	}
+	address := url.URL{Scheme: "file", Path: file, RawQuery: "mode=ro"}
+	db, err := sql.Open("sqlite", address.String())
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tables, err := sqlite.ReadTables(ctx, db, names...)
+	if err != nil {
+		return "", err
+	}
+	for i := range tables {
+		if tables[i].Refused != "" {
+			return "", fmt.Errorf("table %s cannot be tapped: %s; correct the name, or leave the table out", tables[i].Name, tables[i].Refused)
+		}
+	}
+	return sqlite.InstallSQL(tables, sqlite.DefaultKeep), nil
+}
+
+// mysqlSource makes the account's password, and the SQL that makes the account
+// with no more rights than the tap needs.
+func (f *initFlags) mysqlSource(directory string, names []string) (source, error) {
+	for _, name := range names {
+		if schema, table, ok := strings.Cut(name, "."); !ok || schema == "" || table == "" {
+			return source{}, usagef("--table: %q does not name the database; write it as DATABASE.TABLE", name)
+		}
+	}
+	password := randomHex(20)
+	script := filepath.Join(directory, sqlName)
+	s := source{
+		settings: f.mysqlSettings(directory),
+		files: []initFile{
+			{passwordName, []byte(password + "\n"), false, "the password of the tap's account"},
+			{sqlName, []byte(f.grants(names, password)), false, "makes the tap's account; holds its password"},
+		},
+		sql:    f.grants(names, "…"),
+		advice: fmt.Sprintf("As administrator of the server run: mariadb < %s, then delete that file.\n   It makes the account of the tap, which may only read:", script),
+	}
+	return s, nil
+}
+
+func (f *initFlags) mysqlSettings(directory string) []setting {
+	password := setting{"password_file", filepath.Join(directory, passwordName), "of mode 0600"}
+	user := setting{"user", f.user, "the tap's own account; it needs no right to write"}
+	if f.unix != "" {
+		return []setting{{"socket", f.unix, "the server's unix socket"}, user, password}
+	}
+	return []setting{{"host", f.host, "the server"}, {"port", f.port, ""}, user, password}
+}
+
+// grants is the least that the tap can do with.
+func (f *initFlags) grants(names []string, password string) string {
+	account := quoteSQL(f.user) + "@" + quoteSQL(f.accountHost())
+	var b strings.Builder
+	if f.accountHost() == "%" {
+		b.WriteString("-- Put the address of the tap's host in place of %.\n")
+	}
+	fmt.Fprintf(&b, "CREATE USER %s IDENTIFIED BY %s%s;\n", account, quoteSQL(password), f.encryption())
+	fmt.Fprintf(&b, "GRANT REPLICATION SLAVE ON *.* TO %s; -- to follow the binary log\n", account)
+	for _, name := range names {
+		schema, table, _ := strings.Cut(name, ".")
+		fmt.Fprintf(&b, "GRANT SELECT ON %s.%s TO %s;\n", quoteName(schema), quoteName(table), account)
+	}
+	fmt.Fprintf(&b, "GRANT BINLOG MONITOR ON *.* TO %s; -- to see databases that are left out of it\n", account)
+	return b.String()
+}
+
+// accountHost is where the server sees the tap come from.
+func (f *initFlags) accountHost() string {
+	if f.unix != "" || f.host == "localhost" {
+		return "localhost"
+	}
+	if ip := net.ParseIP(f.host); ip != nil && ip.IsLoopback() {
+		return f.host
+	}
+	return "%"
+}
+
+func (f *initFlags) encryption() string {
+	if f.accountHost() == "%" {
+		return " REQUIRE SSL"
+	}
+	return ""
+}
+
+func quoteSQL(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'"
+}
+
+func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/control"
+	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
+)
+
+func newStatus() *cobra.Command {
+	var sidecar sidecarFlags
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "status",
+		Short: "Say how the sidecar, its source, its log and the chain are",
+		Long: `Says whether the sidecar does its work, and if not, why: the source that it
+taps, the record log, what the chain has anchored and what still waits, and the
+last audit.
+
+Exits 0 if the sidecar does its work, and 1 if it does not or is down.`,
+		Example: `  emrbchain status
+  emrbchain status --config /srv/clinic/emrbchain.yaml --json`,
+		Args: takes(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			var s *api.Status
+			err := sidecar.ask(func(c *control.Client) (err error) {
+				s, err = c.Status(command.Context())
+				return err
+			})
+			if errors.Is(err, control.ErrNotRunning) {
+				return reportDown(command.OutOrStdout(), err, asJSON)
+			}
+			if err != nil {
+				return err
+			}
+			return printStatus(command.OutOrStdout(), s, asJSON)
+		},
+	}
+	sidecar.add(command)
+	jsonFlag(command, &asJSON)
+	return command
+}
+
+// down is what status --json prints of a sidecar that does not run: the fields
+// of api.Status that are known.
+type down struct {
+	Ready    bool     `json:"ready"`
+	NotReady []string `json:"not_ready"`
+}
+
+func reportDown(out io.Writer, reason error, asJSON bool) error {
+	reason = fmt.Errorf("the sidecar is down: %w", reason)
+	if !asJSON {
+		return reason
+	}
+	if err := printJSON(out, down{NotReady: []string{reason.Error()}}); err != nil {
+		return err
+	}
+	return exitCode(exitFailure)
+}
+
+func printStatus(out io.Writer, s *api.Status, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(out, s); err != nil {
+			return err
+		}
+	} else if _, err := io.WriteString(out, statusText(s, time.Now())); err != nil {
+		return fmt.Errorf("print status: %w", err)
+	}
+	if !s.Ready {
+		return exitCode(exitFailure)
+	}
+	return nil
+}
+
+// statusText tells the state in lines of a name and a sentence.
+func statusText(s *api.Status, now time.Time) string {
+	var t lines
+	if s.Ready {
+		t.add("sidecar", "ready; version %s, up %s", s.Version, age(now, s.Started))
+	} else {
+		t.add("sidecar", "NOT READY; version %s, up %s", s.Version, age(now, s.Started))
+	}
+	for _, reason := range s.NotReady {
+		t.add("", "%s", shown(reason))
+	}
+	t.source(&s.Source, now)
+	t.add("log", "%s, %s; %s", count(s.Log.Size, "entry"), count(s.Log.Gaps, "gap"), s.Log.Origin)
+	t.chain(&s.Chain, now)
+	t.audit(&s.Audit, now)
+	if s.OpenFindings > 0 {
+		t.add("findings", "%s OPEN; see emrbchain audit", thousands(s.OpenFindings))
+	} else {
+		t.add("findings", "none open")
+	}
+	return t.String()
+}
+
+// lines are written with their names in a column of their own.
+type lines struct{ strings.Builder }
+
+func (t *lines) add(name, format string, arguments ...any) {
+	fmt.Fprintf(t, "%-9s "+format+"\n", append([]any{name}, arguments...)...)
+}
+
+func (t *lines) source(s *api.SourceStatus, now time.Time) {
+	t.add("source", "%s, %s; tap %s promises %s", shown(s.Name), s.State, s.Tap, s.Assurance)
+	if s.LastChange != nil {
+		t.add("", "last change %s ago, at %s", age(now, *s.LastChange), moment(*s.LastChange))
+	}
+	if s.Restarts > 0 {
+		t.add("", "the tap was restarted %s", count(s.Restarts, "time"))
+	}
+	if s.Problem != "" {
+		t.add("", "PROBLEM: %s", s.Problem)
+	}
+	for _, table := range s.Tables {
+		t.table(&table)
+	}
+}
+
+func (t *lines) table(table *api.TableStatus) {
+	if table.Covered {
+		t.add("", "table %s: %s", shown(table.Name), count(table.Rows, "row"))
+	} else {
+		t.add("", "table %s: NOT COVERED: %s", shown(table.Name), table.Reason)
+	}
+	for _, note := range table.Notes {
+		t.add("", "  %s", note)
+	}
+}
+
+func (t *lines) chain(c *api.ChainStatus, now time.Time) {
+	if c.Reachable {
+		t.add("chain", "%s, reachable, height %s", c.ID, thousands(c.Height))
+	} else {
+		t.add("chain", "%s, NOT REACHABLE", c.ID)
+	}
+	if c.Problem != "" {
+		t.add("", "PROBLEM: %s", c.Problem)
+	}
+	if a := c.Anchored; a != nil {
+		t.add("", "anchored the first %s at height %s, %s ago", count(a.Size, "entry"), thousands(a.Height), age(now, a.Time))
+	} else {
+		t.add("", "nothing is anchored yet")
+	}
+	t.add("", "%s not anchored yet", count(c.Backlog, "entry"))
+	t.add("", "tolerates %s", count(c.Faulty, "faulty member"))
+	if c.Notice != "" {
+		t.add("", "%s", c.Notice)
+	}
+}
+
+func (t *lines) audit(a *api.AuditStatus, now time.Time) {
+	switch {
+	case a.LastTime == nil:
+		t.add("audit", "none has ended yet")
+	default:
+		t.add("audit", "last: %s, %s ago, at %s", a.LastVerdict, age(now, *a.LastTime), moment(*a.LastTime))
+	}
+	if a.Running {
+		t.add("", "one is running")
+	}
+	if a.Next != nil {
+		t.add("", "next at %s", moment(*a.Next))
+	}
+}
