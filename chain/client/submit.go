@@ -45,7 +45,7 @@ func (c *Client) SubmitAnchor(ctx context.Context, r AnchorRequest) (rules.Ancho
 	tx := rules.AnchorTx{Chain: chain, Note: r.Note, OldSize: r.OldSize, Proof: r.Proof}
 	var a rules.Anchor
 	err = c.submit(ctx, tx, func(accepted bool) (done bool, err error) {
-		a, done, err = c.anchored(ctx, at, accepted)
+		a, done, err = c.anchored(ctx, at, r.OldSize, accepted)
 		return done, err
 	})
 	if err != nil {
@@ -81,9 +81,13 @@ func claimed(note []byte) (claim, error) {
 // anchored looks for the checkpoint in the state: as the log's head or, after
 // the node took it from us, as any of its anchors. An anchor that was older
 // than the head before that is a replay; the node itself would not say so, for
-// it remembers the transaction as one that it has.
-func (c *Client) anchored(ctx context.Context, at claim, accepted bool) (rules.Anchor, bool, error) {
+// it remembers the transaction as one that it has. A node whose head is below
+// the size that the caller extends has not seen what made that final.
+func (c *Client) anchored(ctx context.Context, at claim, from uint64, accepted bool) (rules.Anchor, bool, error) {
 	l, found, err := c.Log(ctx, at.Log)
+	if err == nil && l.Head.Size < from && l.Head.Incarnation <= at.Incarnation {
+		return rules.Anchor{}, false, fmt.Errorf("%w: it holds log %s at size %d, the proof is from %d", ErrCatchingUp, at.Log, l.Head.Size, from)
+	}
 	if err != nil || !found || l.Head.Incarnation != at.Incarnation || l.Head.Size < at.size {
 		return rules.Anchor{}, false, err
 	}
