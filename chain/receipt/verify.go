@@ -8,23 +8,23 @@ import (
 
 // A Result says what a verified receipt proves, and who stands for it.
 type Result struct {
-	ChainID string
+	ChainID string `json:"chain_id"`
 	// Height of the signed header. The state that it commits to is the one
 	// after the block before it.
-	Height int64
+	Height int64 `json:"height"`
 	// Time of that header: agreed on by the validators, not by the log's owner.
-	Time time.Time
+	Time time.Time `json:"time"`
 	// Present tells whether the key has the receipt's value, or is absent.
-	Present bool
+	Present bool `json:"present"`
 
-	Validators  int   // in the set
-	Signed      int   // whose signatures are in the receipt
-	Power       int64 // of the set
-	SignedPower int64
+	Validators  int   `json:"validators"` // in the set
+	Signed      int   `json:"signed"`     // whose signatures are in the receipt
+	Power       int64 `json:"power"`      // of the set
+	SignedPower int64 `json:"signed_power"`
 	// Tolerates is how many validators may be faulty, whichever they are: 0 up
 	// to three equal ones. At 0 the receipt is only as good as each of them.
-	Tolerates int
-	Links     int // changes of the validator set between the trust file and the receipt
+	Tolerates int `json:"tolerates"`
+	Links     int `json:"links"` // changes of the validator set between the trust file and the receipt
 }
 
 // Verify checks the whole receipt against what the verifier trusts. Its errors
