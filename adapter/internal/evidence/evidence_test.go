@@ -166,8 +166,10 @@ func TestForgedEvidenceIsRefused(t *testing.T) {
 			leaf.Op = commit.Insert
 			e.Version.Leaf = leaf.Append(nil)
 		}},
-		"an event as a row": {evidence.Committed, change{header: func(h *commit.Header) { h.Op = commit.Gap }}, nil},
-		"no audit":          {evidence.Altered, change{}, func(s *sample, e *evidence.Evidence) { e.Audit = nil }},
+		"an event as a row": {evidence.Committed, change{}, func(s *sample, e *evidence.Evidence) {
+			e.Version = s.auditPart().Entry
+		}},
+		"no audit": {evidence.Altered, change{}, func(s *sample, e *evidence.Evidence) { e.Audit = nil }},
 		"altered without a difference": {evidence.Altered, change{finding: func(f *evidence.Finding) {
 			f.Columns = nil
 		}}, func(s *sample, e *evidence.Evidence) {}},

@@ -30,7 +30,7 @@ func sampleTrust(t testing.TB, validators int) receipt.Trust {
 func TestAnyChangedByteIsRefused(t *testing.T) {
 	masks, validators, step := []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff}, []int{1, 4}, 1
 	if testing.Short() {
-		masks, validators, step = []byte{0x20}, []int{1}, 3
+		masks, validators, step = []byte{0x20}, []int{1}, 7
 	}
 	for _, n := range validators {
 		trust := sampleTrust(t, n)
