@@ -109,10 +109,12 @@ type Committer struct {
 }
 
 // Commit returns the commitment to the version that h describes, with one
-// value per column of h. The column digests are valid until the next call.
+// value per column of h. The column digests are valid until the next call. What
+// ParseHeader would refuse is refused, but where h has EncodedColumns its caller
+// has checked the columns with CheckColumns.
 func (c *Committer) Commit(k Key, h *Header, values []row.Value) (Digest, []Digest, error) {
-	if len(values) != len(h.Columns) || len(values) > MaxColumns {
-		return Digest{}, nil, fmt.Errorf("%w: %d values for %d columns", ErrColumns, len(values), len(h.Columns))
+	if err := checkVersion(h, values); err != nil {
+		return Digest{}, nil, err
 	}
 	c.derive(k, len(values)+1)
 	if cap(c.digests) < len(values) {
@@ -125,6 +127,24 @@ func (c *Committer) Commit(k Key, h *Header, values []row.Value) (Digest, []Dige
 		c.digests[i] = sha256.Sum256(c.buf)
 	}
 	return c.combine(k, h, c.digests), c.digests, nil
+}
+
+// checkVersion refuses what could be committed to and never be opened.
+func checkVersion(h *Header, values []row.Value) error {
+	if len(values) != len(h.Columns) {
+		return fmt.Errorf("%w: %d values for %d columns", ErrColumns, len(values), len(h.Columns))
+	}
+	if h.EncodedColumns == nil {
+		if err := CheckColumns(h.Columns); err != nil {
+			return err
+		}
+	}
+	for i, v := range values {
+		if !v.Fits(h.Columns[i].Type) {
+			return fmt.Errorf("%w: column %q is of type %s, its value of type %s", ErrColumns, h.Columns[i].Name, h.Columns[i].Type, v.Type())
+		}
+	}
+	return h.check()
 }
 
 // Recombine returns the commitment to the version that h describes from its

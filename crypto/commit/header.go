@@ -1,85 +1,13 @@
 package commit
 
 import (
+	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 	"github.com/emrbchain/emrbchain/crypto/row"
 )
-
-// Op says what a leaf records: a row version or an event. Codes are part of
-// the format.
-type Op uint8
-
-// The operations. Codes below 16 are row versions.
-const (
-	Insert Op = 1
-	Update Op = 2
-	Delete Op = 3
-
-	Pad    Op = 16 // fills a checkpoint up to its bucket
-	Gap    Op = 17 // changes may be missing between two positions
-	Break  Op = 18 // a before-image is not the last version
-	Schema Op = 19 // a table's columns changed
-	Audit  Op = 20 // an audit ran: coverage, manifest root, report digest
-	Start  Op = 21 // the sidecar started: versions, configuration digest
-	// GapChange says that a row was found changed by a scan that followed a gap
-	// or a schema change, and was entered as it is now: a finding until closed.
-	GapChange Op = 22
-)
-
-var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
-	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change"}
-
-// String returns the op's name.
-func (o Op) String() string {
-	if s, ok := opNames[o]; ok {
-		return s
-	}
-	return fmt.Sprintf("op(%d)", uint8(o))
-}
-
-// IsRow reports whether the op records a row version.
-func (o Op) IsRow() bool { return o < 16 }
-
-// Origin says how a version was seen.
-type Origin uint8
-
-// The origins of row versions; None is for events.
-const (
-	None     Origin = 0
-	Stream   Origin = 1 // delivered by the source's change stream with its values
-	Snapshot Origin = 2 // read when the table was first taken in
-	Scan     Origin = 3 // read by a later scan
-	Fetch    Origin = 4 // named by the stream, values read afterwards
-)
-
-// String returns the origin's name.
-func (o Origin) String() string {
-	return nameOf([]string{"none", "stream", "snapshot", "scan", "fetch"}, uint8(o))
-}
-
-// Assurance is what the tap promised when the version was recorded.
-type Assurance uint8
-
-// The assurances, from weakest to strongest.
-const (
-	ScanOnly     Assurance = 1
-	LastVersion  Assurance = 2
-	EveryVersion Assurance = 3
-)
-
-// String returns the assurance in the words of the documentation.
-func (a Assurance) String() string {
-	return nameOf([]string{"unknown", "scan only", "last version", "every version"}, uint8(a))
-}
-
-func nameOf(names []string, i uint8) string {
-	if int(i) < len(names) {
-		return names[i]
-	}
-	return fmt.Sprintf("unknown(%d)", i)
-}
 
 // NoPrevious is Header.Previous of a row's first version and of events.
 const NoPrevious = ^uint64(0)
@@ -130,17 +58,44 @@ func (h *Header) Append(b []byte) []byte {
 	return AppendColumns(b, h.Columns)
 }
 
-// AppendColumns appends the ordered list of (name, type).
-func AppendColumns(b []byte, columns []row.Column) []byte {
-	b = dcbor.AppendArray(b, len(columns))
-	for _, c := range columns {
-		b = dcbor.AppendUint(dcbor.AppendText(dcbor.AppendArray(b, 2), c.Name), uint64(c.Type))
+// ErrHeader says that a header is of no version and of no event: what it must
+// have is missing, or it has what it must not have.
+var ErrHeader = errors.New("header is malformed")
+
+// check refuses a header that ParseHeader would refuse for what it says. The
+// form of Key is left to ParseHeader, and the columns to CheckColumns.
+func (h *Header) check() error {
+	switch {
+	case !utf8.ValidString(h.Log) || !utf8.ValidString(h.Table) || !utf8.ValidString(h.EventID):
+		return fmt.Errorf("%w: text is not valid UTF-8", ErrHeader)
+	case h.Log == "":
+		return fmt.Errorf("%w: no log", ErrHeader)
+	case h.Op.IsRow():
+		return h.checkRow()
+	case h.Table != "" || len(h.Key) > 0 || h.Version != 0 || h.Previous != NoPrevious || h.Seen != None || h.Assurance != 0:
+		return fmt.Errorf("%w: an event has no row, no version and no origin", ErrHeader)
 	}
-	return b
+	return nil
 }
 
-// ParseHeader reads a canonical header, and refuses an unknown profile and two
-// columns of one name.
+func (h *Header) checkRow() error {
+	switch {
+	case h.Op < Insert || h.Op > Delete:
+		return fmt.Errorf("%w: unknown operation %d", ErrHeader, uint8(h.Op))
+	case h.Table == "" || len(h.Key) == 0:
+		return fmt.Errorf("%w: a row version has a table and a key", ErrHeader)
+	case h.Version == 0 || (h.Version == 1) != (h.Previous == NoPrevious):
+		return fmt.Errorf("%w: version 1 has no previous one, every other has", ErrHeader)
+	case h.Previous != NoPrevious && h.Previous >= h.Index:
+		return fmt.Errorf("%w: the previous version comes before", ErrHeader)
+	case h.Seen < Stream || h.Seen > Fetch || h.Assurance < ScanOnly || h.Assurance > EveryVersion:
+		return fmt.Errorf("%w: unknown origin or assurance", ErrHeader)
+	}
+	return nil
+}
+
+// ParseHeader reads a canonical header. It refuses an unknown profile, what
+// check refuses, a key that is no array of cells, and two columns of one name.
 func ParseHeader(b []byte) (*Header, error) {
 	r := dcbor.NewReader(b)
 	r.ArrayOf(headerFields)
@@ -165,48 +120,11 @@ func ParseHeader(b []byte) (*Header, error) {
 	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("parse header: %w", err)
 	}
-	return h, nil
-}
-
-// ParseColumns reads a column list as AppendColumns writes it.
-func ParseColumns(b []byte) ([]row.Column, error) {
-	r := dcbor.NewReader(b)
-	columns, err := readColumns(r)
-	if err != nil {
+	if err := h.check(); err != nil {
 		return nil, err
 	}
-	return columns, r.Done()
-}
-
-func readColumns(r *dcbor.Reader) ([]row.Column, error) {
-	n := r.Array()
-	if n > MaxColumns {
-		return nil, fmt.Errorf("%w: %d columns, at most %d", ErrColumns, n, MaxColumns)
+	if key, err := row.ParseKey(h.Key); h.Op.IsRow() && (err != nil || len(key) == 0) {
+		return nil, fmt.Errorf("%w: key is no array of cells", ErrHeader)
 	}
-	columns := make([]row.Column, 0, n)
-	seen := make(map[string]bool, n)
-	for range n {
-		r.ArrayOf(2)
-		c := row.Column{Name: r.Text(), Type: row.Type(smallUint(r))}
-		if r.Err() != nil {
-			break
-		}
-		if seen[c.Name] {
-			return nil, fmt.Errorf("%w: two columns named %q", ErrColumns, c.Name)
-		}
-		if !c.Type.Valid() {
-			return nil, fmt.Errorf("%w: unknown type code %d", ErrColumns, c.Type)
-		}
-		seen[c.Name] = true
-		columns = append(columns, c)
-	}
-	return columns, r.Err()
-}
-
-func smallUint(r *dcbor.Reader) uint8 {
-	v := r.Uint()
-	if v > 255 {
-		r.Fail("code above 255")
-	}
-	return uint8(v)
+	return h, nil
 }

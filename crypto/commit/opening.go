@@ -82,7 +82,22 @@ func (o *Opening) Verify(want Digest) (*Header, error) {
 	if len(o.Columns) != len(h.Columns) {
 		return nil, fmt.Errorf("%w: %d digests for %d columns", ErrOpening, len(o.Columns), len(h.Columns))
 	}
+	digests, err := o.digests(h)
+	if err != nil {
+		return nil, err
+	}
+	b := append([]byte{prefixHeader}, o.HeaderSalt[:]...)
+	root := appendRoot(nil, sha256.Sum256(append(b, o.Header...)), o.KeyDigest, digests)
+	if got := sha256.Sum256(root); subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		return nil, ErrOpening
+	}
+	return h, nil
+}
+
+// digests returns the digest of every column, computed of those that are open.
+func (o *Opening) digests(h *Header) ([]Digest, error) {
 	digests := make([]Digest, len(o.Columns))
+	var b []byte
 	for i, c := range o.Columns {
 		digests[i] = c.Digest
 		if !c.Open {
@@ -91,14 +106,11 @@ func (o *Opening) Verify(want Digest) (*Header, error) {
 		if !c.Value.Fits(h.Columns[i].Type) {
 			return nil, fmt.Errorf("%w: column %q opened as %s", ErrOpening, h.Columns[i].Name, c.Value.Type())
 		}
-		digests[i] = ColumnDigest(c.Salt, h.Columns[i].Name, c.Value)
+		b = append(append(b[:0], prefixColumn), c.Salt[:]...)
+		b = appendColumn(b, h.Columns[i].Name, c.Value)
+		digests[i] = sha256.Sum256(b)
 	}
-	b := append([]byte{prefixHeader}, o.HeaderSalt[:]...)
-	root := appendRoot(nil, sha256.Sum256(append(b, o.Header...)), o.KeyDigest, digests)
-	if got := sha256.Sum256(root); subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-		return nil, ErrOpening
-	}
-	return h, nil
+	return digests, nil
 }
 
 // Append appends the canonical encoding: [header, salt, key digest, columns],

@@ -53,12 +53,16 @@ func NewDate(text []byte) (Value, error) {
 	return Value{typ: Date, data: text}, nil
 }
 
-// NewTime returns a time from [-]HH:MM:SS[.f], hours of two digits or more.
-// Trailing fraction zeros are dropped.
+// NewTime returns a time from [-]HH:MM:SS[.f], hours of two to four digits.
+// Trailing fraction zeros and the sign of zero are dropped.
 func NewTime(text []byte) (Value, error) {
 	text = trimFraction(text)
-	if !isTime(bytes.TrimPrefix(text, []byte("-"))) {
+	clock, negative := bytes.CutPrefix(text, []byte("-"))
+	if !isTime(clock) {
 		return Value{}, invalid(Time, "[-]HH:MM:SS[.f]")
+	}
+	if negative && len(bytes.Trim(clock, "0:.")) == 0 {
+		text = clock
 	}
 	return Value{typ: Time, data: text}, nil
 }
@@ -132,7 +136,7 @@ func trimFraction(text []byte) []byte {
 	if bytes.IndexByte(text, '.') < 0 {
 		return text
 	}
-	return bytes.TrimSuffix(bytes.TrimRight(text, "0"), []byte("."))
+	return bytes.TrimSuffix(bytes.TrimRight(text, "0"), []byte{'.'})
 }
 
 func isDate(b []byte) bool {

@@ -1,0 +1,77 @@
+package commit
+
+import "fmt"
+
+// Op says what a leaf records: a row version or an event. Codes are part of
+// the format.
+type Op uint8
+
+// The operations. Codes below 16 are row versions.
+const (
+	Insert Op = 1
+	Update Op = 2
+	Delete Op = 3
+
+	Pad    Op = 16 // fills a checkpoint up to its bucket
+	Gap    Op = 17 // changes may be missing between two positions
+	Break  Op = 18 // a before-image is not the last version
+	Schema Op = 19 // a table's columns changed
+	Audit  Op = 20 // an audit ran: coverage, manifest root, report digest
+	Start  Op = 21 // the sidecar started: versions, configuration digest
+	// GapChange says that a row was found changed by a scan that followed a gap
+	// or a schema change, and was entered as it is now: a finding until closed.
+	GapChange Op = 22
+)
+
+var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
+	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change"}
+
+// String returns the op's name.
+func (o Op) String() string {
+	if s, ok := opNames[o]; ok {
+		return s
+	}
+	return fmt.Sprintf("op(%d)", uint8(o))
+}
+
+// IsRow reports whether the op records a row version.
+func (o Op) IsRow() bool { return o < 16 }
+
+// Origin says how a version was seen.
+type Origin uint8
+
+// The origins of row versions; None is for events.
+const (
+	None     Origin = 0
+	Stream   Origin = 1 // delivered by the source's change stream with its values
+	Snapshot Origin = 2 // read when the table was first taken in
+	Scan     Origin = 3 // read by a later scan
+	Fetch    Origin = 4 // named by the stream, values read afterwards
+)
+
+// String returns the origin's name.
+func (o Origin) String() string {
+	return nameOf([]string{"none", "stream", "snapshot", "scan", "fetch"}, uint8(o))
+}
+
+// Assurance is what the tap promised when the version was recorded.
+type Assurance uint8
+
+// The assurances, from weakest to strongest.
+const (
+	ScanOnly     Assurance = 1
+	LastVersion  Assurance = 2
+	EveryVersion Assurance = 3
+)
+
+// String returns the assurance in the words of the documentation.
+func (a Assurance) String() string {
+	return nameOf([]string{"unknown", "scan only", "last version", "every version"}, uint8(a))
+}
+
+func nameOf(names []string, i uint8) string {
+	if int(i) < len(names) {
+		return names[i]
+	}
+	return fmt.Sprintf("unknown(%d)", i)
+}
