@@ -25,6 +25,8 @@ import (
 type Source interface {
 	sweep.Source
 	Coverage() ([]sweep.Coverage, error)
+	// Settle waits until a table is taken in and not suspect, or ctx ends.
+	Settle(ctx context.Context, table string) (sweep.Coverage, error)
 }
 
 // Anchors tells what the chain holds of the log.
@@ -39,8 +41,11 @@ type Anchors interface {
 // Options of an Auditor.
 type Options struct {
 	ChunkRows int
-	Logger    zerolog.Logger
-	Now       func() time.Time
+	// Patience is how long an audit waits for a table that is being taken in or
+	// verified; 0 means a minute.
+	Patience time.Duration
+	Logger   zerolog.Logger
+	Now      func() time.Time
 }
 
 // Auditor audits one source against one log.
@@ -55,6 +60,9 @@ type Auditor struct {
 func New(log *recordlog.Log, source Source, anchors Anchors, o Options) *Auditor {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Patience == 0 {
+		o.Patience = time.Minute
 	}
 	return &Auditor{log: log, source: source, anchors: anchors, options: o}
 }
@@ -146,12 +154,7 @@ func (p *pass) sweepAll(ctx context.Context, q Request) error {
 	}
 	p.report.Anchored, p.report.AnchoredAt = anchored, at
 	for _, t := range tables {
-		if reason := uncovered(t); reason != "" {
-			p.report.Covered = append(p.report.Covered, Coverage{Table: t.Table, Since: t.Since, Refused: reason})
-			p.report.Counts[findings.NotCovered]++
-			continue
-		}
-		if err := p.sweep(ctx, t, q.Progress); err != nil {
+		if err := p.cover(ctx, t.Table, q.Progress); err != nil {
 			return err
 		}
 	}
@@ -191,16 +194,63 @@ func uncovered(t sweep.Coverage) string {
 	return ""
 }
 
-func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string, uint64)) error {
+// attempts is how often a table is read anew because a gap came meanwhile.
+const attempts = 3
+
+// cover reads a table once it is settled. A reading during which a gap came to
+// light is of no use: the gap's own verification says what changed in it.
+func (p *pass) cover(ctx context.Context, table string, progress func(string, uint64)) error {
+	var before sweep.Coverage
+	for range attempts {
+		var err error
+		if before, err = p.settle(ctx, table); err != nil {
+			return err
+		}
+		if uncovered(before) != "" {
+			break
+		}
+		result, covered, err := p.sweep(ctx, before, progress)
+		if err != nil {
+			return err
+		}
+		after, err := p.settle(ctx, table)
+		if err != nil {
+			return err
+		}
+		if after.Cause == before.Cause && !after.Suspect {
+			p.accept(result, covered)
+			return nil
+		}
+		before = after
+	}
+	reason := uncovered(before)
+	if reason == "" {
+		reason = "gaps kept coming while the table was read"
+	}
+	p.report.Covered = append(p.report.Covered, Coverage{Table: table, Since: before.Since, Refused: reason})
+	p.report.Counts[findings.NotCovered]++
+	return nil
+}
+
+func (p *pass) settle(ctx context.Context, table string) (sweep.Coverage, error) {
+	waiting, cancel := context.WithTimeout(ctx, p.options.Patience)
+	defer cancel()
+	c, err := p.source.Settle(waiting, table)
+	if err == nil {
+		err = ctx.Err()
+	}
+	return c, err
+}
+
+func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string, uint64)) (*sweepResult, Coverage, error) {
 	covered := Coverage{Table: t.Table, Since: t.Since, ReadAt: p.now()}
+	out := &sweepResult{intact: make(leaves)}
 	result, err := sweep.Run(ctx, p.source, p.log, t.Table, sweep.Options{
 		ChunkRows: p.options.ChunkRows,
 		Intact: func(e *recordlog.Entry) {
-			p.intact.add(e.Header.Index)
+			out.intact.add(e.Header.Index)
 			if e.Header.Index < p.report.Anchored {
-				p.report.Counts[findings.Intact]++
-			} else {
-				p.report.Counts[findings.NotYetAnchored]++
+				out.anchored++
 			}
 		},
 		Progress: func(rows uint64) {
@@ -210,10 +260,29 @@ func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string
 		},
 	})
 	if err != nil {
-		return err
+		return nil, covered, err
 	}
+	out.Result = result
 	covered.Read, covered.Known = result.Read, result.Known
+	return out, covered, nil
+}
+
+// sweepResult is a sweep with the versions that it found rows to hold.
+type sweepResult struct {
+	*sweep.Result
+	intact   leaves
+	anchored uint64 // intact rows whose version is anchored
+}
+
+// accept takes a sweep over into the report.
+func (p *pass) accept(r *sweepResult, covered Coverage) {
+	for word, bits := range r.intact {
+		p.intact[word] |= bits
+	}
+	p.report.Counts[findings.Intact] += r.anchored
+	if rest := r.Intact - r.anchored; rest > 0 {
+		p.report.Counts[findings.NotYetAnchored] += rest
+	}
 	p.report.Covered = append(p.report.Covered, covered)
-	p.results = append(p.results, result)
-	return nil
+	p.results = append(p.results, r.Result)
 }

@@ -27,6 +27,22 @@ func (s *show) withBackup(ctx context.Context, statement string) error {
 	return errors.Join(err, detachErr, conn.Close())
 }
 
+// dropTriggers edits a row with the tap's triggers dropped. The tap sees that
+// they were, and the table is verified.
+func (s *show) dropTriggers(ctx context.Context) (string, error) {
+	id, err := s.pick(ctx, `SELECT id FROM results ORDER BY id LIMIT 1 OFFSET 60`)
+	if err != nil {
+		return "", err
+	}
+	if err := withoutTriggers(ctx, s.riverside.db(), `UPDATE results SET unit = 'mg/l' WHERE id = `+id); err != nil {
+		return "", err
+	}
+	if err := s.riverside.recorded(ctx, "results", id, 2); err != nil {
+		return "", err
+	}
+	return s.expectAmong(ctx, finding{"changed in a gap", "results", id, "unit"})
+}
+
 // hideInGap edits a row while the sidecar is down, and empties the outbox so
 // that it looks as if the tap had only been away too long.
 func (s *show) hideInGap(ctx context.Context) (string, error) {
@@ -37,7 +53,7 @@ func (s *show) hideInGap(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := unrecorded(ctx, s.riverside.db(), `UPDATE results SET comment = 'specimen mislabelled' WHERE id = `+id,
+	if err := withoutTriggers(ctx, s.riverside.db(), `UPDATE results SET comment = 'specimen mislabelled' WHERE id = `+id,
 		`DELETE FROM emrbchain_outbox`); err != nil {
 		return "", err
 	}
@@ -74,7 +90,10 @@ func (s *show) expectAmong(ctx context.Context, want finding) (string, error) {
 	if found == "" {
 		return "", fmt.Errorf("%w: expected %s, found: %s", errNotFound, describeOne(want), describe(report.Findings))
 	}
-	return fmt.Sprintf("expected and found: %s; beside it %d rows that the clinic changed unseen", found, others), nil
+	if others == 0 {
+		return "expected and found: " + found, nil
+	}
+	return fmt.Sprintf("expected and found: %s; beside it %d rows that the clinic changed in the same gap", found, others), nil
 }
 
 // restore swaps Hillcrest's database for a copy taken before its last changes.

@@ -9,10 +9,37 @@ import (
 	"os"
 )
 
-// unrecorded runs statements on the EMR as an insider with all rights would:
-// the tap's triggers are dropped before, and restored to the letter after, in
-// one transaction that leaves no trace in the database.
+// unrecorded runs statements on the EMR as an insider with all rights would,
+// and takes away what the tap's triggers wrote of them, in one transaction: the
+// outbox and its counter are as they were, and nothing streams.
 func unrecorded(ctx context.Context, db beginner, statements ...string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	var last int64
+	const counter = `FROM sqlite_sequence WHERE name = 'emrbchain_outbox'`
+	if err := tx.QueryRowContext(ctx, `SELECT seq `+counter).Scan(&last); err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if err := changeOne(ctx, tx, statement); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM emrbchain_outbox WHERE id > ?`, last); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE sqlite_sequence SET seq = ? WHERE name = 'emrbchain_outbox'`, last); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// withoutTriggers runs statements with the tap's triggers dropped, and restores
+// those to the letter, in one transaction.
+func withoutTriggers(ctx context.Context, db beginner, statements ...string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ func (s *show) story() []step {
 		{"an insider deletes an encounter", s.remove},
 		{"an insider inserts a prescription", s.insert},
 		{"an insider puts an older version back", s.stale},
+		{"an insider drops the tap's triggers for an edit", s.dropTriggers},
 		{"an insider hides an edit in a gap", s.hideInGap},
 		{"Hillcrest's database is swapped for an older copy", s.restore},
 		{"evidence of the edit is checked without a network", s.prove},

@@ -87,6 +87,7 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
 		}
 		if done {
+			s.announce()
 			s.options.Logger.Info().Str("event", "table taken in").Str("table", table).Msg("snapshot complete")
 			return nil
 		}

@@ -42,7 +42,8 @@ type Ingest struct {
 	options Options
 
 	mu       sync.Mutex
-	session  *session // while a tap is attached
+	session  *session      // while a tap is attached
+	changed  chan struct{} // closed, and made anew, when a table's state changes
 	streamed Progress
 }
 
@@ -66,7 +67,7 @@ func New(log *recordlog.Log, o Options) *Ingest {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Ingest{log: log, options: o}
+	return &Ingest{log: log, options: o, changed: make(chan struct{})}
 }
 
 // session is one attachment to a tap, from Run's start to its end.
@@ -202,7 +203,41 @@ func (i *Ingest) Coverage() ([]sweep.Coverage, error) {
 		if !ok {
 			continue
 		}
-		coverage = append(coverage, sweep.Coverage{Table: m.Table, Refused: s.Refused, Since: s.Since, Suspect: s.Suspect})
+		coverage = append(coverage, sweep.Coverage{Table: m.Table, Refused: s.Refused, Since: s.Since,
+			Suspect: s.Suspect, Cause: s.Cause})
 	}
 	return coverage, nil
+}
+
+// announce wakes those who wait for a table's state to change, once the change
+// is durable.
+func (i *Ingest) announce() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	close(i.changed)
+	i.changed = make(chan struct{})
+}
+
+// Settle waits until a table is taken in and not suspect, or ctx ends, and
+// returns what is known of it then.
+func (i *Ingest) Settle(ctx context.Context, table string) (sweep.Coverage, error) {
+	for {
+		i.mu.Lock()
+		changed := i.changed
+		i.mu.Unlock()
+		states, err := Tables(i.log)
+		if err != nil {
+			return sweep.Coverage{}, err
+		}
+		s := states[table]
+		c := sweep.Coverage{Table: table, Refused: s.Refused, Since: s.Since, Suspect: s.Suspect, Cause: s.Cause}
+		if c.Refused != "" || c.Since != 0 && !c.Suspect {
+			return c, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return c, nil
+		}
+	}
 }

@@ -149,6 +149,7 @@ func (s *session) trust(table string, cause uint64) error {
 		return nil
 	}
 	if err == nil {
+		s.announce()
 		s.options.Logger.Info().Str("event", "table verified").Str("table", table).Uint64("cause", cause).
 			Msg("the table was compared with the log after a gap")
 	}

@@ -42,6 +42,8 @@ type Coverage struct {
 	// Suspect says that changes may have been missed and the table has not been
 	// verified since.
 	Suspect bool
+	// Cause is the leaf of the last event that made the table suspect.
+	Cause uint64
 }
 
 // Log is what a sweep reads of the record log.
