@@ -57,7 +57,7 @@ func ReadConfig(dir string) (Config, error) {
 		return Config{}, fmt.Errorf("read node.yaml: %w", err)
 	}
 	var c Config
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&c); err != nil {
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict(), yaml.CustomUnmarshaler(readEmptyBlocks)).Decode(&c); err != nil {
 		return Config{}, fmt.Errorf("%w: %s: %w", ErrConfig, path, err)
 	}
 	c = c.withDefaults()
@@ -65,6 +65,18 @@ func ReadConfig(dir string) (Config, error) {
 		return Config{}, fmt.Errorf("%w: %s", err, path)
 	}
 	return c, nil
+}
+
+// readEmptyBlocks reads the one duration of node.yaml: the decoder's own reader
+// does not say which field is wrong.
+func readEmptyBlocks(d *time.Duration, b []byte) error {
+	text := strings.Trim(strings.TrimSpace(string(b)), `"'`)
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("empty_blocks: %q is no duration like 60s or 5m", text)
+	}
+	*d = v
+	return nil
 }
 
 func (c Config) withDefaults() Config {
