@@ -66,7 +66,11 @@ func (f *Finding) ID() string { return f.name() }
 
 // name is where a finding stands in the named state.
 func (f *Finding) name() string {
-	return prefix + string(dcbor.AppendText(dcbor.AppendBytes(dcbor.AppendText(nil, f.Table), f.Key), string(f.Verdict)))
+	return string(dcbor.AppendText([]byte(rowPrefix(f.Table, f.Key)), string(f.Verdict)))
+}
+
+func rowPrefix(table string, key []byte) string {
+	return prefix + string(dcbor.AppendBytes(dcbor.AppendText(nil, table), key))
 }
 
 // Log reads named state.
@@ -93,8 +97,15 @@ func Open(log Log, b *recordlog.Batch, f Finding) (Finding, error) {
 	return *first, nil
 }
 
-// Each calls fn for every open finding, ordered by table and key.
-func Each(log Log, fn func(*Finding) error) error {
+// Each calls fn for every open finding, those of a row together.
+func Each(log Log, fn func(*Finding) error) error { return each(log, prefix, fn) }
+
+// OfRow calls fn for every open finding of one row.
+func OfRow(log Log, table string, key []byte, fn func(*Finding) error) error {
+	return each(log, rowPrefix(table, key), fn)
+}
+
+func each(log Log, prefix string, fn func(*Finding) error) error {
 	return log.Each(prefix, func(_ string, value []byte) error {
 		f, err := Parse(value)
 		if err != nil {

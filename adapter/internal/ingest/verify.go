@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
@@ -103,6 +104,9 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 	if d.Latest != nil {
 		f.Version, f.Leaf, f.LastGood.Time = d.Latest.Header.Version, d.Latest.Header.Index, d.Latest.Leaf.Time
 	}
+	if open, err := s.isOpen(f); err != nil || open {
+		return err
+	}
 	if err := enter(s.log, b, commit.GapChange, f); err != nil {
 		return err
 	}
@@ -110,6 +114,19 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 		return nil
 	}
 	return s.recordAsIs(b, d, known && !head.Deleted)
+}
+
+// isOpen reports whether the very same deviation was found before the gap. The
+// gap does not explain it: it stays what it is, and the log's version stays the
+// one to compare with.
+func (s *session) isOpen(f findings.Finding) (open bool, err error) {
+	err = findings.OfRow(s.log, f.Table, f.Key, func(held *findings.Finding) error {
+		if held.Verdict != findings.HistoryBroken && held.Leaf == f.Leaf && slices.Equal(held.Present, f.Present) {
+			open = true
+		}
+		return nil
+	})
+	return open, err
 }
 
 func (s *session) recordAsIs(b *recordlog.Batch, d sweep.Deviation, live bool) error {
