@@ -206,7 +206,10 @@ func (s *Source) after(number uint64) []Transaction {
 }
 
 // View implements Backend.
-func (s *Source) View(_ context.Context, table string) (View, error) {
+func (s *Source) View(ctx context.Context, table string) (View, error) {
+	if err := ctx.Err(); err != nil {
+		return View{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rows, known := s.rows[table]

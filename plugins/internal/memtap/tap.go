@@ -309,6 +309,9 @@ func (t *Tap) deliver(sink tap.Sink, transaction Transaction) error {
 
 // changes returns what a change is to a tap of this assurance.
 func (t *Tap) changes(table *tap.Table, change Change, event string) []tap.Change {
+	if t.Assurance == tap.ScanOnly {
+		return nil
+	}
 	before, after := change.Before.Cells(), change.After.Cells()
 	out := tap.Change{Table: table, Before: before, After: after, EventID: event}
 	switch {
