@@ -65,11 +65,13 @@ func (f *auditFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.since, "since", "", "leave out what was first seen before this `time`: 2026-11-01, 2026-11-01T08:00:00Z, or 24h for a day ago")
 	flags.StringVar(&f.csv, "csv", "", "write the findings as CSV to this `file`")
 	jsonFlag(command, &f.asJSON)
-	command.MarkFlagsMutuallyExclusive("json", "csv")
 }
 
 func (f *auditFlags) parse(now time.Time) (api.AuditRequest, error) {
 	request := api.AuditRequest{Tables: f.tables}
+	if f.asJSON && f.csv != "" {
+		return request, usagef("--json and --csv exclude each other; give one")
+	}
 	if f.since == "" {
 		return request, nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -72,8 +73,11 @@ the node at the usual address of this machine.`,
 				return usageError{err}
 			}
 			s, err := c.Status(command.Context())
+			if errors.Is(err, client.ErrUnreachable) {
+				return fmt.Errorf("the node is down: %w; start it with emrbchain node run, or name its address with --rpc", err)
+			}
 			if err != nil {
-				return fmt.Errorf("node at %s: %w; start it with emrbchain node run, or name its address with --rpc", at, err)
+				return fmt.Errorf("node at %s: %w", at, err)
 			}
 			if asJSON {
 				return printJSON(command.OutOrStdout(), nodeAnswerOf(s))
@@ -131,7 +135,11 @@ func nodeAnswerOf(s client.Status) nodeAnswer {
 
 func printNode(out io.Writer, s client.Status) error {
 	var t lines
-	t.add("chain", "%s, height %s, last block at %s", s.Chain, thousands(s.Height), moment(s.Time))
+	if s.Height > 0 {
+		t.add("chain", "%s, height %s, last block at %s", s.Chain, thousands(s.Height), moment(s.Time))
+	} else {
+		t.add("chain", "%s, no block yet: more than 2/3 of the votes must be there first", s.Chain)
+	}
 	if s.CatchingUp {
 		t.add("", "the node is catching up with the others")
 	}

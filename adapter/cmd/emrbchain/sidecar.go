@@ -23,7 +23,6 @@ type sidecarFlags struct {
 func (f *sidecarFlags) add(command *cobra.Command) {
 	command.Flags().StringVar(&f.config, "config", "", "the sidecar's configuration `file` (default "+defaultConfig+")")
 	command.Flags().StringVar(&f.socket, "socket", "", "the sidecar's control `socket`, instead of --config")
-	command.MarkFlagsMutuallyExclusive("config", "socket")
 }
 
 // ask calls a function with a client of the sidecar.
@@ -44,6 +43,9 @@ func (f *sidecarFlags) ask(call func(*control.Client) error) error {
 // find returns the path of the control socket. Somebody who may use the socket
 // need not be able to read the configuration.
 func (f *sidecarFlags) find() (string, error) {
+	if f.socket != "" && f.config != "" {
+		return "", usagef("--config and --socket exclude each other; give one")
+	}
 	if f.socket != "" {
 		return f.socket, nil
 	}

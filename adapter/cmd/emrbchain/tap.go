@@ -8,6 +8,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"github.com/emrbchain/emrbchain/plugins/mysql"
 	"github.com/emrbchain/emrbchain/plugins/sqlite"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -17,7 +18,7 @@ func newTap() *cobra.Command {
 	command.Long = `A tap reads the source for the sidecar, as a process of its own: the sidecar
 starts it, or a systemd unit runs it with --listen and the sidecar attaches to
 its socket (source.socket in the configuration). It is not run by hand.`
-	command.AddCommand(newTapOf("sqlite", func() tap.Tap { return sqlite.New() }))
+	command.AddCommand(newTapOf("mysql", mysql.New), newTapOf("sqlite", func() tap.Tap { return sqlite.New() }))
 	return command
 }
 
@@ -34,7 +35,8 @@ func newTapOf(name string, create func() tap.Tap) *cobra.Command {
 			}
 			ctx, stop := untilSignal(command.Context())
 			defer stop()
-			go notifyListening(ctx, socket)
+			stale, _ := os.Lstat(socket) // of a process that ended; Listen replaces it
+			go notifyListening(ctx, socket, stale)
 			return tap.Listen(ctx, create(), socket)
 		},
 	}
@@ -42,16 +44,14 @@ func newTapOf(name string, create func() tap.Tap) *cobra.Command {
 	return command
 }
 
-// notifyListening tells systemd as soon as a socket of this process stands at
-// the path. What stood there before is the one of a process that ended.
-func notifyListening(ctx context.Context, socket string) {
-	before, _ := os.Lstat(socket)
+// notifyListening tells systemd as soon as another socket than the stale one
+// stands at the path.
+func notifyListening(ctx context.Context, socket string, stale os.FileInfo) {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		now, err := os.Lstat(socket)
-		fresh := err == nil && (before == nil || !os.SameFile(before, now) || !before.ModTime().Equal(now.ModTime()))
-		if fresh && now.Mode().Perm() == 0o660 {
+		if err == nil && now.Mode().Perm() == 0o660 && !sameSocket(stale, now) {
 			notify(daemon.SdNotifyReady)
 			return
 		}
@@ -61,4 +61,9 @@ func notifyListening(ctx context.Context, socket string) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// sameSocket compares times too, because file systems use inodes again.
+func sameSocket(stale, now os.FileInfo) bool {
+	return stale != nil && os.SameFile(stale, now) && stale.ModTime().Equal(now.ModTime())
 }
