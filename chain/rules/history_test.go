@@ -58,7 +58,7 @@ func (m *naive) heartbeat(named, block int64) (string, error) {
 		return "", rules.ErrUnknownLog
 	case named >= block:
 		return "", rules.ErrHeartbeatAhead
-	case m.beat > 0 && named <= m.beat || named < block-rules.HeartbeatWindow:
+	case named <= m.beat || named < block-rules.HeartbeatWindow:
 		return "", rules.ErrStaleHeartbeat
 	}
 	m.beat = named

@@ -135,7 +135,7 @@ func (t HeartbeatTx) fresh(l Log, b Block) error {
 	switch {
 	case t.Height >= b.Height:
 		return fmt.Errorf("%w: it names height %d, this is block %d", ErrHeartbeatAhead, t.Height, b.Height)
-	case t.Height <= l.Beat && l.Beat > 0:
+	case t.Height <= l.Beat: // 0 before the first, so a heartbeat names block 1 or later
 		return fmt.Errorf("%w: it names height %d, the one before named %d", ErrStaleHeartbeat, t.Height, l.Beat)
 	case t.Height < b.Height-HeartbeatWindow:
 		return fmt.Errorf("%w: it names height %d, this is block %d", ErrStaleHeartbeat, t.Height, b.Height)

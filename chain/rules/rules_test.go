@@ -370,6 +370,25 @@ func TestFurtherRefusals(t *testing.T) {
 	}
 }
 
+func TestNoHeartbeatIsAcceptedTwice(t *testing.T) {
+	for _, named := range []int64{-1, 0, 1, 4} {
+		s, l := newState(t), newTree(t, chainID, logA, 0, 7)
+		must(t, s, 1, l.register(t, "alder", memberKey(1)), rules.InfoRegistered)
+		tx := l.beat(t, 0, named).Append(nil)
+		accepted := 0
+		for h := int64(5); h < 9; h++ {
+			if _, err := rules.Apply(s, at(h), tx); err == nil {
+				accepted++
+			} else if !errors.Is(err, rules.ErrStaleHeartbeat) {
+				t.Errorf("height %d named in block %d: %v", named, h, err)
+			}
+		}
+		if want := int(min(1, max(0, named))); accepted != want {
+			t.Errorf("height %d named: accepted %d times, want %d", named, accepted, want)
+		}
+	}
+}
+
 func TestSignatureBindsEveryField(t *testing.T) {
 	s := newState(t)
 	good := newTree(t, chainID, logA, 0, 7).register(t, "alder", memberKey(1))
