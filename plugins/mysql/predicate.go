@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"strconv"
@@ -139,8 +140,8 @@ func (c *column) declaredDecimal() string {
 }
 
 // textOperand hands the column's own bytes over without conversion. UTF-8 is
-// what the connection speaks; other sets travel as bytes that the server is
-// told how to read.
+// what the connection speaks; bytes of other sets travel as hex, for the server
+// converts any other parameter, whatever it is cast to.
 func (c *column) textOperand(v row.Value) (string, any, error) {
 	if v.Charset() != charsetTag(c.charset) {
 		return "", nil, errKey
@@ -148,7 +149,7 @@ func (c *column) textOperand(v row.Value) (string, any, error) {
 	if v.Charset() == "utf8" {
 		return "?", rawArgument(v), nil
 	}
-	return "CONVERT(CAST(? AS BINARY) USING " + c.charset + ") COLLATE " + c.collation, rawArgument(v), nil
+	return "CONVERT(UNHEX(?) USING " + c.charset + ") COLLATE " + c.collation, hex.EncodeToString(v.Raw()), nil
 }
 
 func (c *column) enumOperand(v row.Value) (string, any, error) {

@@ -175,7 +175,8 @@ func unsigned(v row.Value) uint64 {
 	return uint64(n)
 }
 
-// splitSet splits a set's text into count labels; no label holds the comma.
+// splitSet splits a set's text into count labels. No label holds the comma, and
+// the server writes none behind an empty label that stands first.
 func splitSet(text []byte, count int, comma []byte) [][]byte {
 	switch count {
 	case 0:
@@ -192,7 +193,11 @@ func splitSet(text []byte, count int, comma []byte) [][]byte {
 			start = i + width
 		}
 	}
-	return append(labels, text[start:])
+	labels = append(labels, text[start:])
+	if len(labels) == count-1 {
+		labels = append([][]byte{{}}, labels...)
+	}
+	return labels
 }
 
 // comma returns a comma in the given character set.
