@@ -138,6 +138,8 @@ func failed(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, ErrBusy)
 	case strings.Contains(err.Error(), "is not available, lowest height is"):
 		return fmt.Errorf("%s: %w", doing, ErrNotKept)
+	case strings.Contains(err.Error(), "leveldb: closed"): // it is stopping
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnreachable, err)
 	case errors.As(err, &answer):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
