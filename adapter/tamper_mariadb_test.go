@@ -1,0 +1,135 @@
+package adapter_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
+	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
+)
+
+// mariadbSource starts a server with a small EMR and an account with no more
+// rights than the tap needs.
+func mariadbSource(t *testing.T, durable bool) (*mariadbtest.Server, sidecartest.Source) {
+	t.Helper()
+	s := mariadbtest.Start(t, mariadbtest.Options{Durable: durable})
+	s.Exec(`CREATE DATABASE emr`,
+		`CREATE TABLE emr.patients (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(80), born DATE, phone VARCHAR(40))`,
+		`CREATE TABLE emr.results (id BIGINT PRIMARY KEY AUTO_INCREMENT, patient_id INT, test VARCHAR(40),
+			value DECIMAL(10,3), taken DATETIME(3), note TEXT CHARACTER SET latin1)`,
+		`CREATE USER tap@'127.0.0.1' IDENTIFIED BY 'test-only'`,
+		`GRANT REPLICATION SLAVE ON *.* TO tap@'127.0.0.1'`,
+		`GRANT SELECT ON emr.* TO tap@'127.0.0.1'`)
+	for i := 1; i <= 200; i++ {
+		s.Exec(fmt.Sprintf(`INSERT INTO emr.patients VALUES (%d, 'Patient %d', '1970-01-%02d', '555-%04d')`, i, i, i%28+1, i))
+	}
+	for i := 1; i <= 1000; i++ {
+		s.Exec(fmt.Sprintf(`INSERT INTO emr.results VALUES (%d, %d, 'glucose', %d.5, '2026-01-01 10:00:00.25', 'r%d')`, i, i%200+1, i%90, i))
+	}
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("test-only\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]string{"host": "127.0.0.1", "port": strconv.Itoa(s.Port()), "user": "tap", "password_file": password}
+	if !durable {
+		settings["accept_not_durable"] = "true"
+	}
+	return s, sidecartest.Source{Tap: "mysql", Settings: settings,
+		Tables: []sidecartest.Table{{Name: "emr.patients", Patient: "id"}, {Name: "emr.results", Patient: "patient_id"}}}
+}
+
+// traffic does recorded work until the test's end or stop is called: inserts
+// and changes of rows that it made itself.
+func traffic(t *testing.T, db *sql.DB) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		for n := 10_000; ctx.Err() == nil; n++ {
+			for _, q := range []string{
+				fmt.Sprintf(`INSERT INTO emr.results VALUES (%d, %d, 'sodium', 140, NOW(3), 'new')`, n, n%200+1),
+				fmt.Sprintf(`UPDATE emr.results SET value = value + 1, note = 'again' WHERE id = %d`, n),
+				fmt.Sprintf(`DELETE FROM emr.results WHERE id = %d`, n-20),
+			} {
+				if _, err := db.Exec(q); err != nil {
+					done <- err
+					return
+				}
+			}
+			select {
+			case <-time.After(2 * time.Millisecond): // the clinic's pace
+			case <-ctx.Done():
+			}
+		}
+		done <- nil
+	}()
+	stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("traffic: %v", err)
+		}
+		done <- nil
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// unlogged runs statements past the binary log.
+func unlogged(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range append([]string{"SET SESSION sql_log_bin = 0"}, append(statements, "SET SESSION sql_log_bin = 1")...) {
+		if _, err := conn.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTamperingIsNamedOnMariaDB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a server, a chain and a sidecar")
+	}
+	server, source := mariadbSource(t, false)
+	sidecar := sidecartest.NewSidecar(t, sidecartest.StartChain(t, 1), source)
+	sidecar.Start()
+	sidecar.Covered()
+	stop := traffic(t, server.Admin())
+	for n := range 3 {
+		if report := sidecar.Audit(); report.Verdict != "intact" {
+			t.Fatalf("audit %d of a busy untouched database: %s %+v", n, report.Verdict, report.Findings)
+		}
+	}
+	found := newFindings(t, sidecar)
+
+	unlogged(t, server.Admin(), `UPDATE emr.results SET value = 1, note = 'forged' WHERE id = 5`)
+	found.expect("altered emr.results 5 note,value")
+
+	unlogged(t, server.Admin(), `DELETE FROM emr.patients WHERE id = 7`)
+	found.expect("deleted emr.patients 7 ")
+
+	unlogged(t, server.Admin(), `INSERT INTO emr.patients VALUES (900, 'Nobody', '1990-01-01', NULL)`)
+	found.expect("unlogged insert emr.patients 900 ")
+
+	server.Exec(`UPDATE emr.patients SET phone = '555-9999' WHERE id = 9`)
+	sidecar.Anchored()
+	unlogged(t, server.Admin(), `UPDATE emr.patients SET phone = '555-0009' WHERE id = 9`)
+	found.expect("stale emr.patients 9 phone")
+
+	unlogged(t, server.Admin(), `UPDATE emr.results SET note = 'before' WHERE id = 30`)
+	server.Exec(`UPDATE emr.results SET value = 77 WHERE id = 30`)
+	sidecar.Anchored()
+	found.expect("history broken emr.results 30 note")
+	stop()
+}
