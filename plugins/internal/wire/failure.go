@@ -16,19 +16,21 @@ const (
 	maxMessage = 64 << 10
 )
 
-// maxProblems bounds the problems that one failure lists.
-const maxProblems = 200
+// maxProblems bounds what the problems of one failure take together.
+const maxProblems = 128 << 10
 
 // Status returns the gRPC error that carries a failure. Texts are cut to what
 // a header holds.
 func Status(f *tapv1.Failure) error {
 	f.Message = cut(f.Message, maxMessage)
-	if extra := len(f.Problems) - maxProblems; extra > 0 {
-		f.Problems = append(f.Problems[:maxProblems:maxProblems], &tapv1.Problem{
-			Thing: "further problems", Reason: "more than can be listed at once", Mend: "mend those above first"})
-	}
-	for _, p := range f.Problems {
+	size := 0
+	for i, p := range f.Problems {
 		p.Thing, p.Reason, p.Mend = Text(p.Thing), Text(p.Reason), Text(p.Mend)
+		if size += len(p.Thing) + len(p.Reason) + len(p.Mend); size > maxProblems {
+			f.Problems = append(f.Problems[:i:i], &tapv1.Problem{Thing: "further problems",
+				Reason: "there are more than can be listed at once", Mend: "mend those above first"})
+			break
+		}
 	}
 	s, err := status.New(codes.FailedPrecondition, f.Message).WithDetails(f)
 	if err != nil {

@@ -1,0 +1,95 @@
+package tap_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+func everyVersion() tap.Description {
+	return tap.Description{Name: "x", Assurance: tap.EveryVersion, BeforeImages: true}
+}
+
+func placed() tap.Commit { return tap.Commit{Position: tap.Position("p")} }
+
+func TestCheckedRefusesWhatBreaksTheContract(t *testing.T) {
+	p := tap.Position("p")
+	good := insertion(patients(), 1, nil)
+	with := func(alter func(*tap.Change)) tap.Change {
+		c := good
+		alter(&c)
+		return c
+	}
+	refused := patients()
+	refused.Refused = "no key"
+	for _, test := range []struct {
+		name   string
+		of     tap.Description
+		events []any
+		reason string
+	}{
+		{"change before now is known", everyVersion(), []any{good}, "tells where now is"},
+		{"fence before now is known", everyVersion(), []any{tap.Fence{Position: p}}, "tells where now is"},
+		{"commit without position", everyVersion(), []any{tap.Commit{}}, "has no position"},
+		{"fence without position", everyVersion(), []any{placed(), tap.Fence{}}, "has no position"},
+		{"fence inside", everyVersion(), []any{placed(), good, tap.Fence{Position: p}}, "inside a transaction"},
+		{"gap inside", everyVersion(), []any{placed(), good, tap.Gap{Position: p, Reason: "r"}}, "inside a transaction"},
+		{"gap without reason", everyVersion(), []any{placed(), tap.Gap{Position: p}}, "no reason"},
+		{"schema inside", everyVersion(), []any{placed(), good, tap.SchemaChange{Position: p, Table: patients()}}, "inside a transaction"},
+		{"schema without table", everyVersion(), []any{placed(), tap.SchemaChange{Position: p}}, "no table"},
+		{"no table", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Table = nil })}, "no table"},
+		{"refused table", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Table = refused })}, "refused"},
+		{"no event id", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.EventID = "" })}, "event id"},
+		{"no image", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.After = nil })}, "insert or put"},
+		{"unknown op", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Op = 9 })}, "operation is unknown"},
+		{"put", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Op = tap.Put })}, "tells insert from update"},
+		{"update without before", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Op = tap.Update })}, "Describe promises"},
+		{"short row", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.After = c.After[:1] })}, "1 cells, the table 2"},
+		{"wrong type", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.After = []row.Value{row.NewBool(true), row.Null()} })}, "type int"},
+		{"changes of scan only", tap.Description{Assurance: tap.ScanOnly}, []any{placed(), good}, "scan only"},
+		{"long key", tap.Description{Assurance: tap.LastVersion}, []any{placed(), tap.Change{Table: patients(), Op: tap.Delete,
+			EventID: "e", Key: patient(1, nil)}}, "key 1 columns"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sink := tap.Checked(&collected{}, test.of, nil)
+			var err error
+			for i, e := range test.events {
+				if err = put(sink, e); err != nil && i < len(test.events)-1 {
+					t.Fatalf("event %d: %v", i, err)
+				}
+			}
+			var broken *tap.ContractError
+			if !errors.As(err, &broken) || !strings.Contains(err.Error(), test.reason) {
+				t.Errorf("got %v, want %q", err, test.reason)
+			}
+		})
+	}
+}
+
+func TestCheckTableNamesWhatIsWrong(t *testing.T) {
+	columns := []row.Column{{Name: "id", Type: row.Int}, {Name: "name", Type: row.Text}}
+	for _, test := range []struct {
+		table *tap.Table
+		want  string
+	}{
+		{&tap.Table{Columns: columns, Key: []int{0}}, "name of a table"},
+		{&tap.Table{Name: "\xff", Columns: columns, Key: []int{0}}, "name of a table"},
+		{&tap.Table{Name: "t", Columns: columns}, "no columns or no key"},
+		{&tap.Table{Name: "t", Columns: columns, Key: []int{2}}, "not there"},
+		{&tap.Table{Name: "t", Columns: columns, Key: []int{-1}}, "not there"},
+		{&tap.Table{Name: "t", Columns: columns, Key: []int{0, 0}}, "twice"},
+		{&tap.Table{Name: "t", Columns: append(slices.Clone(columns), columns[0]), Key: []int{0}}, "one name"},
+		{&tap.Table{Name: "t", Columns: []row.Column{{Name: "x", Type: 99}}, Key: []int{0}}, "no known type"},
+		{&tap.Table{Name: "t", Columns: columns, Key: []int{1, 0}}, ""},
+		{&tap.Table{Name: "t", Refused: "it has no key"}, ""},
+	} {
+		err := tap.CheckTable(test.table)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want %q", err, test.want)
+		}
+	}
+}
