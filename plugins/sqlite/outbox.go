@@ -105,7 +105,7 @@ func follow(ctx context.Context, q querier, charset string, at place, limit int)
 	if at.token == "" {
 		first++
 	}
-	rows, err := readOutbox(ctx, q, charset, first, limit+1)
+	rows, err := readOutbox(ctx, q, charset, first, limit+2) // the place's own row, and one that tells of more
 	if err != nil {
 		return history{}, err
 	}

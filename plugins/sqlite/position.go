@@ -43,7 +43,7 @@ func parsePosition(b tap.Position) (position, error) {
 	var p position
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil || p.Version != positionVersion || p.ID < 0 {
+	if err := d.Decode(&p); err != nil || d.InputOffset() != int64(len(b)) || p.Version != positionVersion || p.ID < 0 {
 		return p, fmt.Errorf("%w: not a position of the sqlite tap", tap.ErrPosition)
 	}
 	return p, nil

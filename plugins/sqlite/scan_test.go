@@ -214,7 +214,7 @@ func checkFence(t *testing.T, x *Tap, s *running) {
 func TestALockedDatabaseIsBusyNotBroken(t *testing.T) {
 	e := newEMR(t, "PRAGMA journal_mode = DELETE", patientsSQL)
 	e.install(DefaultKeep)
-	x := e.open("patients")
+	x := e.openWith(map[string]any{"lock_wait": "20ms"}, "patients")
 	s := stream(t, x, nil)
 	e.exec("BEGIN EXCLUSIVE", "INSERT INTO patients (id) VALUES (1)")
 	if _, err := x.Scan(t.Context(), "patients", nil, 1); !errors.Is(err, tap.ErrBusy) {
@@ -247,7 +247,7 @@ func busyError(t *testing.T) error {
 	t.Helper()
 	e := newEMR(t, "PRAGMA journal_mode = DELETE", patientsSQL, "BEGIN EXCLUSIVE")
 	defer e.exec("COMMIT")
-	_, err := openSource(t.Context(), settings{Path: e.path})
+	_, err := openSource(t.Context(), settings{Path: e.path, LockWait: time.Millisecond})
 	if !isBusy(err) {
 		t.Fatalf("no lock: %v", err)
 	}

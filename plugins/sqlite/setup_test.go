@@ -37,6 +37,7 @@ func TestOpenRefusesBadSettings(t *testing.T) {
 	for settings, want := range map[string]string{
 		``: "read settings", `{}`: "path is missing", `{"path":"x","pol":"1s"}`: "pol", `{"path":"x","poll":"1"}`: "poll",
 		`{"path":"x","poll":"0s"}`: "poll", `{"path":"x","batch":0}`: "batch", `{"path":"x","batch":100000}`: "batch",
+		`{"path":"x","lock_wait":"1h"}`: "lock_wait", `{"path":"x"}{}`: "one JSON object",
 	} {
 		if err := problemOf(t, tap.Config{Settings: []byte(settings)}); !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", settings, err)

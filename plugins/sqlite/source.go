@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	driver "modernc.org/sqlite"
 )
@@ -43,16 +44,16 @@ type querier interface {
 // source is one read-only connection to the file that stood at the path when
 // it was opened.
 type source struct {
-	path    string
-	file    os.FileInfo
-	db      *sql.DB
-	catalog *catalog // as last loaded, or nil
+	settings settings
+	file     os.FileInfo
+	db       *sql.DB
+	catalog  *catalog // as last loaded, or nil
 }
 
 // openSource opens the file that stands at the path now. It looks at the file
 // with Stat alone: closing any other descriptor of it would drop SQLite's locks.
 func openSource(ctx context.Context, s settings) (*source, error) {
-	src := &source{path: s.Path}
+	src := &source{settings: s}
 	if err := src.open(ctx); err != nil {
 		return nil, err
 	}
@@ -60,18 +61,18 @@ func openSource(ctx context.Context, s settings) (*source, error) {
 }
 
 func (s *source) open(ctx context.Context) error {
-	file, err := os.Stat(s.path)
+	file, err := os.Stat(s.settings.Path)
 	if err != nil {
 		return err
 	}
 	if !file.Mode().IsRegular() {
 		return errNotRegular
 	}
-	absolute, err := filepath.Abs(s.path)
+	absolute, err := filepath.Abs(s.settings.Path)
 	if err != nil {
 		return fmt.Errorf("resolve path: %w", err)
 	}
-	db, err := sql.Open("sqlite", dsn(absolute))
+	db, err := sql.Open("sqlite", dsn(absolute, s.settings.LockWait))
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
@@ -89,15 +90,15 @@ var errNotRegular = errors.New("not a regular file")
 // dsn names a file to be opened for reading alone. query_only refuses writes a
 // second time; trusted_schema keeps the schema from calling functions with
 // side effects; busy_timeout waits for a writer's commit.
-func dsn(absolute string) string {
+func dsn(absolute string, lockWait time.Duration) string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute)}
-	return u.String() + "?mode=ro&_pragma=query_only(1)&_pragma=trusted_schema(0)&_pragma=busy_timeout(1000)"
+	return fmt.Sprintf("%s?mode=ro&_pragma=query_only(1)&_pragma=trusted_schema(0)&_pragma=busy_timeout(%d)", u.String(), lockWait.Milliseconds())
 }
 
 // refresh opens the file anew if another stands at the path, and reports
 // whether one did.
 func (s *source) refresh(ctx context.Context) (replaced bool, err error) {
-	file, err := os.Stat(s.path)
+	file, err := os.Stat(s.settings.Path)
 	if err != nil {
 		return false, fmt.Errorf("look at the database file: %w", err)
 	}

@@ -183,11 +183,28 @@ func TestResumeAtEveryPosition(t *testing.T) {
 	}
 }
 
+// Whatever the size of a batch, nothing is left lying at its end.
+func TestBatchesOfAnySize(t *testing.T) {
+	for batch := 1; batch <= 6; batch++ {
+		e := newEMR(t, patientsSQL)
+		e.install(DefaultKeep)
+		x := e.openWith(map[string]any{"batch": batch}, "patients")
+		s := stream(t, x, nil)
+		from := s.last()
+		for n := range 12 {
+			e.exec(fmt.Sprintf("INSERT INTO patients (id) VALUES (%d)", n))
+		}
+		s.stop()
+		s = stream(t, x, from)
+		s.wait(t, "all rows", func([]any) bool { return len(s.rows) == 12 })
+	}
+}
+
 func TestPositionOfAnotherTapIsRefused(t *testing.T) {
 	e := newEMR(t, patientsSQL)
 	e.install(DefaultKeep)
 	x := e.open("patients")
-	for _, p := range []string{"x", "{}", `{"v":2,"id":1}`, `{"v":1,"id":-1}`, `{"v":1,"id":1,"gtid":"0-1-2"}`} {
+	for _, p := range []string{"x", "{}", `{"v":2,"id":1}`, `{"v":1,"id":-1}`, `{"v":1,"id":1,"gtid":"0-1-2"}`, `{"v":1,"id":1} `, `{"v":1,"id":1}x`} {
 		if err := x.Stream(t.Context(), tap.Position(p), newRecorder()); !errors.Is(err, tap.ErrPosition) {
 			t.Errorf("%s: %v", p, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -66,8 +67,13 @@ func (e *emr) install(keep int, names ...string) []tap.Table {
 	return tables
 }
 
-func (e *emr) config(names ...string) tap.Config {
-	b, err := json.Marshal(map[string]any{"path": e.path, "poll": "2ms"})
+func (e *emr) config(names ...string) tap.Config { return e.configWith(nil, names...) }
+
+// configWith adds settings to those of a test, or replaces them.
+func (e *emr) configWith(more map[string]any, names ...string) tap.Config {
+	s := map[string]any{"path": e.path, "poll": "2ms", "lock_wait": "5s"}
+	maps.Copy(s, more)
+	b, err := json.Marshal(s)
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -75,10 +81,12 @@ func (e *emr) config(names ...string) tap.Config {
 }
 
 // open opens a tap on the named tables.
-func (e *emr) open(names ...string) *Tap {
+func (e *emr) open(names ...string) *Tap { return e.openWith(nil, names...) }
+
+func (e *emr) openWith(more map[string]any, names ...string) *Tap {
 	e.t.Helper()
 	t := New()
-	if err := t.Open(e.t.Context(), e.config(names...)); err != nil {
+	if err := t.Open(e.t.Context(), e.configWith(more, names...)); err != nil {
 		e.t.Fatal(err)
 	}
 	e.t.Cleanup(func() { t.Close() })
@@ -214,7 +222,13 @@ func stream(t testing.TB, x *Tap, from tap.Position) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := newRecorder()
 	result := make(chan error, 1)
-	go func() { result <- x.Stream(ctx, from, r) }()
+	go func() {
+		err := x.Stream(ctx, from, tap.Checked(r, x.Describe(), from))
+		if ctx.Err() == nil {
+			t.Errorf("stream ended: %v", err)
+		}
+		result <- err
+	}()
 	stop := sync.OnceValue(func() error { cancel(); return <-result })
 	t.Cleanup(func() { stop() })
 	s := &running{recorder: r, t: t, tap: x, stop: stop}
