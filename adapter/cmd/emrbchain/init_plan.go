@@ -155,32 +155,39 @@ func checkMade(text string) error {
 
 // make makes everything. On an error it takes away what it had made.
 func (p *initPlan) make() (err error) {
-	made := []string{}
+	var made []string
 	defer func() {
 		if err != nil {
-			for _, path := range made {
-				err = errors.Join(err, os.RemoveAll(path))
-			}
+			err = errors.Join(err, unmake(made))
 		}
 	}()
 	if err := os.MkdirAll(p.directory, 0o700); err != nil {
 		return err
 	}
+	made = append(made, p.directory)
 	for _, f := range p.files {
-		path := filepath.Join(p.directory, f.name)
 		mode := os.FileMode(0o600)
 		if f.public {
 			mode = 0o644
 		}
-		if err := writeNew(path, f.content, mode); err != nil {
+		if err := writeNew(p.file(f.name), f.content, mode); err != nil {
 			return err
 		}
-		made = append(made, path)
 	}
+	made = append(made, p.logDirectory)
 	if err := recordlog.Create(p.logDirectory, p.origin, recordlog.Options{Wrapping: p.wrapping}); err != nil {
 		return fmt.Errorf("create the record log: %w", err)
 	}
 	return nil
+}
+
+// unmake takes directories away. They were empty or absent before (checkEmpty),
+// so that nothing of anybody else's goes with them.
+func unmake(directories []string) (err error) {
+	for _, directory := range directories {
+		err = errors.Join(err, os.RemoveAll(directory))
+	}
+	return err
 }
 
 // report says what was made and what to do next.
@@ -191,10 +198,10 @@ func (p *initPlan) report() string {
 		fmt.Fprintf(&b, "  %-18s %s\n", f.name, f.purpose)
 	}
 	fmt.Fprintf(&b, "and the empty record log %s, of id %s.\n", p.logDirectory, p.logID)
-	file := filepath.Join(p.directory, configName)
+	file := p.file(configName)
 	fmt.Fprintf(&b, "\nNext:\n1. %s\n\n%s\n", p.source.advice, indent(p.source.sql))
 	fmt.Fprintf(&b, "2. Give %s to whoever founds the chain %s; it stands in its genesis as member %s.\n",
-		filepath.Join(p.directory, publicName), p.flags.chain, p.flags.member)
+		p.file(publicName), p.flags.chain, p.flags.member)
 	fmt.Fprintf(&b, "3. emrbchain check-config %s\n4. emrbchain run --config %s\n5. emrbchain status --config %s\n", file, file, file)
 	return b.String()
 }

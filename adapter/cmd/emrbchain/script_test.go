@@ -102,7 +102,7 @@ func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.HasSuffix(statements, ".sql") {
 		statements = ts.ReadFile(statements)
 	}
-	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0])+"?_pragma=busy_timeout(10000)")
 	ts.Check(err)
 	_, err = db.Exec(statements)
 	ts.Check(errors.Join(err, db.Close()))
