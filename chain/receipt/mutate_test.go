@@ -17,9 +17,9 @@ func verifyBytes(b []byte, trust receipt.Trust) error {
 }
 
 func TestAnyChangedByteIsRefused(t *testing.T) {
-	masks := []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff, 0x55}
+	masks, step := []byte{0x01, 0x20, 0x80, 0xff}, 1
 	if testing.Short() {
-		masks = []byte{0x01, 0x20, 0x80}
+		masks, step = []byte{0x20}, 5
 	}
 	linked := chainOfSets(t)
 	linked.Absent, linked.Nil = 1, 0
@@ -38,7 +38,7 @@ func TestAnyChangedByteIsRefused(t *testing.T) {
 		if err := verifyBytes(good, sample.trust); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for i := range good {
+		for i := 0; i < len(good); i += step {
 			for _, mask := range masks {
 				good[i] ^= mask
 				if verifyBytes(good, sample.trust) == nil {

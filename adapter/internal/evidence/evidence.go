@@ -120,7 +120,8 @@ type ManifestProof struct {
 	Inclusion []merkle.Hash
 }
 
-// Append appends the canonical encoding.
+// Append appends the canonical encoding. The evidence must be complete, as
+// Parse returns it and Verify demands it.
 func (e *Evidence) Append(b []byte) []byte {
 	b = dcbor.AppendText(dcbor.AppendArray(b, 6), Format)
 	b = dcbor.AppendUint(b, uint64(e.Claim))

@@ -256,3 +256,18 @@ func TestSizes(t *testing.T) {
 			len(committed.Append(nil)), len(altered.Append(nil)), len(deleted.Append(nil)))
 	}
 }
+
+func TestHolderMayCloseColumnsAgain(t *testing.T) {
+	s := newSample(t, evidence.Altered, 4, change{})
+	e := s.evidence(evidence.Altered, "drug")
+	drug := &e.Version.Opening.Columns[2]
+	*drug = commit.OpenColumn{Digest: commit.ColumnDigest(drug.Salt, "drug", drug.Value)}
+	e.Audit.Finding.Key, e.Audit.Finding.Present = nil, nil
+	got, err := verify(e.Append(nil), s.trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Columns[2].Open || !got.Columns[3].Altered || got.Columns[3].PresentOpen {
+		t.Errorf("columns %+v", got.Columns)
+	}
+}
