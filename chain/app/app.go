@@ -43,6 +43,7 @@ type App struct {
 	db        io.Closer // under the tree
 	committed *iavl.ImmutableTree
 	chain     string // empty before InitChain
+	closed    bool
 }
 
 var _ abci.Application = (*App)(nil)
@@ -61,10 +62,18 @@ func Open(dir string) (*App, error) {
 	return a, nil
 }
 
-// Close closes the state. The node must have stopped.
+// codeClosing refuses transactions that come after Close.
+const codeClosing = 1000
+
+// Close closes the state. The node must have stopped, but for transactions that
+// peers still hand in: CometBFT panics when CheckTx fails, so they are refused.
 func (a *App) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	a.closed = true
 	if err := errors.Join(a.tree.Close(), a.db.Close()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
@@ -128,6 +137,9 @@ func (a *App) InitChain(_ context.Context, r *abci.RequestInitChain) (*abci.Resp
 func (a *App) CheckTx(_ context.Context, r *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
+	if a.closed {
+		return &abci.ResponseCheckTx{Code: codeClosing, Log: "the node is stopping"}, nil
+	}
 	result, err := rules.Apply(rules.NewOverlay(a.committed), a.next(), r.Tx)
 	if err == nil {
 		return &abci.ResponseCheckTx{Log: result.Info, Info: result.Info}, nil

@@ -60,7 +60,11 @@ func (d *driver) open() {
 		d.t.Fatal(err)
 	}
 	d.App = a
-	d.t.Cleanup(func() { _ = a.Close() }) // a second close fails, and may
+	d.t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			d.t.Errorf("close: %v", err)
+		}
+	})
 }
 
 func (d *driver) reopen() {
@@ -290,6 +294,20 @@ func TestBlockOutOfOrderStopsTheNode(t *testing.T) {
 		if _, err := d.FinalizeBlock(context.Background(), &abci.RequestFinalizeBlock{Height: h}); err == nil {
 			t.Errorf("block %d after block 1 is carried out", h)
 		}
+	}
+}
+
+func TestClosedStateRefusesAndDoesNotFail(t *testing.T) {
+	d := newDriver(t)
+	d.block()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := d.check(register(t, 1)); code == rules.CodeOK {
+		t.Error("a transaction is accepted after the end")
+	}
+	if r := d.query(&abci.RequestQuery{Path: app.PathLogs}); r.Code != app.QueryFailed {
+		t.Errorf("query after the end: %+v", r)
 	}
 }
 

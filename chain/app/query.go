@@ -71,6 +71,9 @@ func (a *App) Query(_ context.Context, r *abci.RequestQuery) (*abci.ResponseQuer
 }
 
 func (a *App) version(height int64) (*iavl.ImmutableTree, error) {
+	if a.closed {
+		return nil, errors.New("the node is stopping")
+	}
 	newest := a.committed.Version()
 	if newest == 0 {
 		return nil, errNoBlock

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	dbm "github.com/cometbft/cometbft-db"
 	cfg "github.com/cometbft/cometbft/config"
@@ -29,8 +30,9 @@ func (d *databases) provide(c *cfg.DBContext) (dbm.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	d.open = append(d.open, db)
-	return db, nil
+	q := &quiet{DB: db}
+	d.open = append(d.open, q)
+	return q, nil
 }
 
 func (d *databases) close() error {
@@ -39,4 +41,45 @@ func (d *databases) close() error {
 		all = errors.Join(all, db.Close())
 	}
 	return all
+}
+
+// quiet is a store that holds nothing once it is closed. CometBFT closes its
+// stores while routines that speak to peers still run, for two seconds and
+// more; they panic when a store answers with an error, and end when it has not
+// what they look for.
+type quiet struct {
+	dbm.DB
+	mu     sync.RWMutex
+	closed bool
+}
+
+// Get implements dbm.DB.
+func (q *quiet) Get(key []byte) ([]byte, error) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	if q.closed {
+		return nil, nil
+	}
+	return q.DB.Get(key)
+}
+
+// Has implements dbm.DB.
+func (q *quiet) Has(key []byte) (bool, error) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	if q.closed {
+		return false, nil
+	}
+	return q.DB.Has(key)
+}
+
+// Close implements dbm.DB. A second call does nothing.
+func (q *quiet) Close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil
+	}
+	q.closed = true
+	return q.DB.Close()
 }

@@ -120,12 +120,11 @@ func compareAnchors(t *testing.T, clients []*client.Client, logs []*recordLog) {
 	ctx := within(t, 60*time.Second)
 	for i, c := range clients {
 		for _, l := range logs {
-			held, found, err := c.Log(ctx, l.id)
-			if err != nil || !found || held.Head.Size != l.held {
-				t.Errorf("node %d: log of size %d: %+v, %v, %v", i, l.held, held, found, err)
-			}
+			awaitHead(t, ctx, c, l)
 			got := map[uint64]rules.Anchor{}
 			for size := range l.anchors {
+				var found bool
+				var err error
 				if got[size], found, err = c.Anchor(ctx, l.id, 0, size); err != nil || !found {
 					t.Errorf("node %d: anchor of size %d is lost: %v", i, size, err)
 				}
@@ -133,6 +132,25 @@ func compareAnchors(t *testing.T, clients []*client.Client, logs []*recordLog) {
 			if diff := cmp.Diff(l.anchors, got); diff != "" {
 				t.Errorf("node %d: anchors (-reported +held):\n%s", i, diff)
 			}
+		}
+	}
+}
+
+// awaitHead waits until a node holds a log's last anchor: it stores a block a
+// moment before it carries it out.
+func awaitHead(t *testing.T, ctx context.Context, c *client.Client, l *recordLog) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		held, _, err := c.Log(ctx, l.id)
+		if err == nil && held.Head.Size == l.held {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("log of size %d: %+v, %v", l.held, held, err)
+		case <-tick.C:
 		}
 	}
 }

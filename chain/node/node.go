@@ -93,16 +93,35 @@ func start(dir string, o Options, a application) (*Node, error) {
 		}
 	}
 	n := &Node{app: a, config: config, done: make(chan struct{})}
-	logger := newLogger(o.Logger, func() { go n.end(ErrConsensus) })
-	dbs := new(databases)
-	if n.comet, err = build(dir, config.comet(dir), a, dbs, logger); err != nil {
-		return nil, errors.Join(err, dbs.close())
+	if err := n.run(dir, o); err != nil {
+		return nil, err
 	}
-	if err := n.comet.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start node: %w", err), n.comet.ProxyApp().Stop(), dbs.close())
-	}
-	n.local = &guarded{rpc: local.New(n.comet)}
 	return n, nil
+}
+
+// run makes and starts CometBFT's node. Consensus may fail while it starts, and
+// ends the node then as soon as it has started.
+func (n *Node) run(dir string, o Options) error {
+	started := make(chan bool, 1)
+	logger := newLogger(o.Logger, func() {
+		go func() {
+			if <-started {
+				n.end(ErrConsensus)
+			}
+		}()
+	})
+	defer close(started)
+	dbs := new(databases)
+	comet, err := build(dir, n.config.comet(dir), n.app, dbs, logger)
+	if err != nil {
+		return errors.Join(err, dbs.close())
+	}
+	if err := comet.Start(); err != nil {
+		return errors.Join(fmt.Errorf("start node: %w", err), comet.ProxyApp().Stop(), dbs.close())
+	}
+	n.comet, n.local = comet, &guarded{rpc: local.New(comet)}
+	started <- true
+	return nil
 }
 
 func build(dir string, c *cfg.Config, a abci.Application, dbs *databases, logger log.Logger) (*cmtnode.Node, error) {
@@ -163,9 +182,7 @@ func (n *Node) Wait() error {
 func (n *Node) end(reason error) {
 	n.stop.Do(func() {
 		defer close(n.done)
-		if n.local != nil {
-			n.local.close()
-		}
+		n.local.close()
 		n.err = reason
 		if err := n.comet.Stop(); err != nil {
 			n.err = errors.Join(n.err, fmt.Errorf("stop node: %w", err))
