@@ -14,17 +14,27 @@ import (
 // anchorSize is the length of the named state AnchorState.
 const anchorSize = 8 + merkle.HashSize
 
+// AppendAnchor appends the value of the state AnchorState.
+func AppendAnchor(b []byte, size uint64, root merkle.Hash) []byte {
+	return append(binary.BigEndian.AppendUint64(b, size), root[:]...)
+}
+
 // lastAnchor reads the last anchored size and root; size 0 if there is none.
 func (l *Log) lastAnchor() (size uint64, root merkle.Hash, err error) {
 	b, err := l.Get(AnchorState)
-	if err != nil || b == nil {
+	if err != nil {
+		return 0, root, err
+	}
+	if b == nil {
+		root, err = merkle.Root(0, nil)
 		return 0, root, err
 	}
 	if len(b) != anchorSize {
 		return 0, root, &CorruptError{File: l.index.path, Offset: -1, Reason: "state " + AnchorState + " is malformed"}
 	}
 	copy(root[:], b[8:])
-	return binary.BigEndian.Uint64(b), root, nil
+	size = binary.BigEndian.Uint64(b)
+	return size, root, nil
 }
 
 // checkTail is what Open checks: the root at the last anchor, every entry and
@@ -34,15 +44,18 @@ func (l *Log) checkTail(s *state) error {
 	if err != nil {
 		return err
 	}
+	if err := l.checkAnchor(s, size, root); err != nil {
+		return err
+	}
+	return l.checkLeaves(context.Background(), s, size, s.size, func(*Entry) error { return nil })
+}
+
+// checkAnchor compares the log with its last anchor.
+func (l *Log) checkAnchor(s *state, size uint64, root merkle.Hash) error {
 	if size > s.size {
 		return &CorruptError{File: l.tree.path(0), Offset: -1, Reason: fmt.Sprintf("log has %d leaves, %d are anchored", s.size, size)}
 	}
-	if size > 0 {
-		if err := l.checkRoot(s, size, root, "anchored root"); err != nil {
-			return err
-		}
-	}
-	return l.checkLeaves(context.Background(), s, size, s.size, func(*Entry) error { return nil })
+	return l.checkRoot(s, size, root, "anchored one")
 }
 
 // checkRoot compares the root of the first size leaves with what it should be.
@@ -101,16 +114,16 @@ func (l *Log) checkBlock(s *state, index uint64, e *Entry) error {
 // each commitment from its private part as far as the owner's key is there. Its
 // error is ErrCorrupt at the first thing that does not match.
 func (l *Log) Check(ctx context.Context, from, to uint64) error {
-	s := l.committed.Load()
+	size, root, err := l.lastAnchor()
+	if err != nil {
+		return l.noteCorrupt(err)
+	}
+	s := l.committed.Load() // after the anchor was read, so never shorter than it
 	if from > to || to > s.size {
 		return noLeaf(to, s.size)
 	}
-	if size, root, err := l.lastAnchor(); err != nil {
+	if err := l.checkAnchor(s, size, root); err != nil {
 		return l.noteCorrupt(err)
-	} else if size > 0 && size <= s.size {
-		if err := l.checkRoot(s, size, root, "anchored root"); err != nil {
-			return l.noteCorrupt(err)
-		}
 	}
 	var committer commit.Committer
 	return l.noteCorrupt(l.checkLeaves(ctx, s, from, to, func(e *Entry) error {

@@ -1,6 +1,7 @@
 package recordlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -29,7 +30,12 @@ func appendOrdered(b, key []byte) ([]byte, error) {
 	cells := r.Array()
 	b = dcbor.AppendArray(b, cells)
 	for range cells {
-		b = appendOrderedCell(b, r.Raw())
+		cell := r.Raw()
+		if !isCell(cell) {
+			r.Fail("key holds what is no cell")
+			break
+		}
+		b = appendOrderedCell(b, cell)
 	}
 	if err := r.Done(); err != nil {
 		return b, fmt.Errorf("%w: key is not canonical", ErrEntry)
@@ -37,20 +43,29 @@ func appendOrdered(b, key []byte) ([]byte, error) {
 	return b, nil
 }
 
+// isCell reports whether a CBOR value may be a cell: an array, or null. No cell
+// starts with a sign byte.
+func isCell(b []byte) bool {
+	kind := dcbor.NewReader(b).Next()
+	return kind == dcbor.KindArray || kind == dcbor.KindNull
+}
+
 // appendOrderedCell appends the ordered form of one canonical cell.
 func appendOrderedCell(b, cell []byte) []byte {
 	if len(cell) < 3 || [2]byte(cell) != intCell {
 		return append(b, cell...)
 	}
+	sign, n := byte(signNotNegative), uint64(0)
 	r := dcbor.NewReader(cell[2:])
-	switch r.Next() {
-	case dcbor.KindNegative:
-		n := r.Int() // -1 … -2^63, so as unsigned 2^64-1 … 2^63
-		return binary.BigEndian.AppendUint64(append(b, signNegative), uint64(n))
-	case dcbor.KindUint:
-		return binary.BigEndian.AppendUint64(append(b, signNotNegative), r.Uint())
+	if r.Next() == dcbor.KindNegative {
+		sign, n = signNegative, uint64(r.Int()) // -2^63 … -1 as 2^63 … 2^64-1
+	} else {
+		n = r.Uint()
 	}
-	return append(b, cell...)
+	if r.Done() != nil {
+		return append(b, cell...) // no integer after all
+	}
+	return binary.BigEndian.AppendUint64(append(b, sign), n)
 }
 
 // appendCanonical appends the canonical key of an ordered form.
@@ -88,8 +103,11 @@ func appendCanonicalCell(b, rest []byte) (cell, left []byte, err error) {
 	}
 	r := dcbor.NewReader(rest)
 	raw := r.Raw()
-	if r.Err() != nil {
-		return nil, nil, fmt.Errorf("ordered key: %w", r.Err())
+	if r.Err() != nil || !isCell(raw) {
+		return nil, nil, fmt.Errorf("ordered key: not a cell")
+	}
+	if len(raw) > 2 && [2]byte(raw) == intCell && !bytes.Equal(appendOrderedCell(nil, raw), raw) {
+		return nil, nil, fmt.Errorf("ordered key: integer in another form")
 	}
 	return append(b, raw...), rest[len(raw):], nil
 }

@@ -75,7 +75,7 @@ func Create(dir, origin string, o Options) error {
 			return fmt.Errorf("%w: %s has %s; choose another directory or empty it", ErrExists, dir, name)
 		}
 	}
-	return l.create(f)
+	return l.full(l.create(f))
 }
 
 func (l *Log) create(f format) error {
@@ -175,7 +175,7 @@ func Open(dir string, o Options) (*Log, error) {
 		return nil, err
 	}
 	if err := l.open(f); err != nil {
-		return nil, errors.Join(err, l.release())
+		return nil, errors.Join(l.full(err), l.release())
 	}
 	return l, nil
 }

@@ -58,7 +58,7 @@ func (n OwnerName) append(b []byte, tableNumber func(string) uint32) ([]byte, er
 	case OwnerPatient:
 		r := dcbor.NewReader(n.Key)
 		cell := r.Raw()
-		if r.Done() != nil {
+		if r.Done() != nil || !isCell(cell) {
 			return b, fmt.Errorf("%w: patient's key is not one canonical cell", ErrEntry)
 		}
 		return appendOrderedCell(b, cell), nil

@@ -33,12 +33,15 @@ func (b *Batch) Entry(index uint64) (*Entry, error) {
 
 // OwnerKey returns the owner of an id, this batch's own ones included.
 func (b *Batch) OwnerKey(id uint64) (*commit.Owner, error) {
+	if id <= b.base.owners {
+		return b.log.OwnerKey(id)
+	}
 	for _, o := range b.owners {
 		if o.id == id {
 			return o.owner, nil
 		}
 	}
-	return b.log.OwnerKey(id)
+	return nil, fmt.Errorf("%w: owner %d has none", ErrKeyLost, id)
 }
 
 // OwnerOf returns whose key an entry was committed under, to commit the row's
