@@ -40,7 +40,6 @@ type sample struct {
 	vkey     string
 	leaves   [][]byte
 	tree     evidence.Tree
-	stored   []merkle.Hash
 	receipts map[uint64]*receipt.Receipt
 
 	key       commit.Key // of the version
