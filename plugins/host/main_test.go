@@ -4,20 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
-	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/emrbchain/emrbchain/plugins/internal/memtap"
 	"github.com/emrbchain/emrbchain/plugins/tap"
-	tapv1 "github.com/emrbchain/emrbchain/plugins/tap/v1"
 )
 
 // roleVariable makes the test binary one of the taps below; the environment of
@@ -72,8 +67,6 @@ func play(role string) error {
 		return serveMemory(func(t *memtap.Tap) tap.Tap { return panicking{t} })
 	case "orphan":
 		return serveMemory(func(t *memtap.Tap) tap.Tap { return orphaning{t, argument} })
-	case "wire":
-		return serveRaw(argument)
 	}
 	return errors.New("no such role")
 }
@@ -90,7 +83,7 @@ func serveMemory(wrap func(*memtap.Tap) tap.Tap) error {
 type flooding struct{ *memtap.Tap }
 
 func (f flooding) Open(ctx context.Context, config tap.Config) error {
-	for i := range 50_000 {
+	for i := range 5_000 {
 		fmt.Fprintln(os.Stderr, "line", i, strings.Repeat("x", 5000))
 		fmt.Println("out", i)
 	}
@@ -126,19 +119,4 @@ func (o orphaning) Open(ctx context.Context, config tap.Config) error {
 		return err
 	}
 	return o.Tap.Open(ctx, config)
-}
-
-// serveRaw is a tap made by hand on the wire, on the socket of its
-// environment, whose stream is one of rawStreams.
-func serveRaw(name string) error {
-	listener, err := net.Listen("unix", os.Getenv("TEST_TAP_SOCKET"))
-	if err != nil {
-		return err
-	}
-	g := grpc.NewServer()
-	tapv1.RegisterTapServer(g, rawTap{name: name})
-	answers := health.NewServer()
-	answers.SetServingStatus("plugin", grpc_health_v1.HealthCheckResponse_SERVING)
-	grpc_health_v1.RegisterHealthServer(g, answers)
-	return g.Serve(listener)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -73,11 +74,27 @@ func (h *Host) explain(ctx context.Context, err error) error {
 		h.end(h.lost())
 		return h.Err()
 	}
+	return h.awaitEnd(ctx)
+}
+
+// lastWords is how long a tap whose connection broke may take to end by
+// itself, which tells its own exit status. Without a connection it is of no
+// use, so that it is then killed.
+const lastWords = time.Second
+
+// awaitEnd waits until the process is seen to have ended, and says how.
+func (h *Host) awaitEnd(ctx context.Context) error {
 	select {
-	case <-h.done: // the process is about to be seen to have ended
+	case <-h.done:
 		return h.Err()
-	case <-h.options.Clock.After(h.options.PingTimeout):
-		return h.options.fail(tap.ErrConnection, "its connection broke", "see its output in the log")
+	case <-h.options.Clock.After(lastWords):
+		h.link.kill()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-h.done:
+		return h.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
