@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +98,9 @@ func unlogged(t *testing.T, db *sql.DB, statements ...string) {
 	}
 }
 
-func TestTamperingIsNamedOnMariaDB(t *testing.T) {
+// startOnMariaDB starts a server, a chain and a sidecar that covers all tables.
+func startOnMariaDB(t *testing.T) (*mariadbtest.Server, *sidecartest.Sidecar, *findings) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("runs a server, a chain and a sidecar")
 	}
@@ -105,13 +108,22 @@ func TestTamperingIsNamedOnMariaDB(t *testing.T) {
 	sidecar := sidecartest.NewSidecar(t, sidecartest.StartChain(t, 1), source)
 	sidecar.Start()
 	sidecar.Covered()
-	stop := traffic(t, server.Admin())
-	for n := range 3 {
-		if report := sidecar.Audit(); report.Verdict != "intact" {
-			t.Fatalf("audit %d of a busy untouched database: %s %+v", n, report.Verdict, report.Findings)
+	return server, sidecar, newFindings(t, sidecar)
+}
+
+func TestABusyUntouchedMariaDBHasNoFindings(t *testing.T) {
+	server, sidecar, _ := startOnMariaDB(t)
+	traffic(t, server.Admin())
+	for n := range 20 {
+		if report := sidecar.Audit(); report.Verdict != "intact" || len(report.Covered.Tables) != 2 {
+			t.Fatalf("audit %d: %s, findings %+v, not covered %+v", n, report.Verdict, report.Findings, report.Covered.NotCovered)
 		}
 	}
-	found := newFindings(t, sidecar)
+}
+
+func TestUnrecordedChangesAreNamedOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	traffic(t, server.Admin())
 
 	unlogged(t, server.Admin(), `UPDATE emr.results SET value = 1, note = 'forged' WHERE id = 5`)
 	found.expect("altered emr.results 5 note,value")
@@ -123,13 +135,88 @@ func TestTamperingIsNamedOnMariaDB(t *testing.T) {
 	found.expect("unlogged insert emr.patients 900 ")
 
 	server.Exec(`UPDATE emr.patients SET phone = '555-9999' WHERE id = 9`)
-	sidecar.Anchored()
+	sidecar.Recorded("emr.patients", "9", 2)
 	unlogged(t, server.Admin(), `UPDATE emr.patients SET phone = '555-0009' WHERE id = 9`)
 	found.expect("stale emr.patients 9 phone")
 
 	unlogged(t, server.Admin(), `UPDATE emr.results SET note = 'before' WHERE id = 30`)
 	server.Exec(`UPDATE emr.results SET value = 77 WHERE id = 30`)
-	sidecar.Anchored()
+	sidecar.Recorded("emr.results", "30", 2)
 	found.expect("history broken emr.results 30 note")
-	stop()
+}
+
+// A table that is put back from a dump, past the binary log, is named row by
+// row and as one restore.
+func TestATablePutBackIsNamedOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	server.Exec(`CREATE TABLE emr.dump AS SELECT * FROM emr.results`)
+	server.Exec(`UPDATE emr.results SET value = value + 1 WHERE id IN (3, 4)`, `DELETE FROM emr.results WHERE id = 6`,
+		`INSERT INTO emr.results VALUES (5000, 1, 'sodium', 140, NOW(3), 'late')`)
+	sidecar.Recorded("emr.results", "5000", 1)
+	found.expect()
+	unlogged(t, server.Admin(), `DELETE FROM emr.results`, `INSERT INTO emr.results SELECT * FROM emr.dump`)
+	found.expect("restored to T emr.results 3 value", "restored to T emr.results 4 value",
+		"restored to T emr.results 5000 ", "restored to T emr.results 6 ")
+}
+
+// The whole data directory is swapped for an older copy, and work goes on.
+func TestADatabaseSwappedIsNamedOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	older := server.Backup()
+	sidecar.Covered()
+	server.Exec(`UPDATE emr.results SET value = value + 1 WHERE id IN (3, 4)`, `DELETE FROM emr.results WHERE id = 6`,
+		`INSERT INTO emr.patients VALUES (901, 'New', '2001-01-01', NULL)`)
+	sidecar.Recorded("emr.patients", "901", 1)
+	found.expect()
+	server.Restore(older)
+	server.Exec(`INSERT INTO emr.patients VALUES (902, 'After', '2001-01-01', NULL)`,
+		`INSERT INTO emr.patients VALUES (903, 'After', '2001-01-01', NULL)`,
+		`INSERT INTO emr.patients VALUES (904, 'After', '2001-01-01', NULL)`,
+		`INSERT INTO emr.patients VALUES (905, 'After', '2001-01-01', NULL)`)
+	sidecar.Gap()
+	report := sidecar.Audit()
+	want := map[string]bool{"emr.results 3 value": true, "emr.results 4 value": true, "emr.results 6 ": true, "emr.patients 901 ": true}
+	for _, f := range report.Findings {
+		line := strings.SplitN(findingLine(f), "emr.", 2)
+		switch {
+		case want["emr."+line[1]] && (f.Verdict == "restored to T" || f.Verdict == "changed in a gap"):
+			delete(want, "emr."+line[1])
+		case f.Verdict != "changed in a gap":
+			t.Errorf("unexpected finding: %s: %s", findingLine(f), f.Detail)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %v in %+v", want, report.Findings)
+	}
+}
+
+// An edit past the binary log, while the sidecar is down and the log that it
+// needs is purged, is found when the gap is closed.
+func TestAnEditInAGapIsNamedOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	sidecar.Stop()
+	unlogged(t, server.Admin(), `UPDATE emr.results SET note = 'hidden' WHERE id = 11`)
+	server.Exec(`FLUSH BINARY LOGS`, `INSERT INTO emr.patients VALUES (910, 'Seen by nobody', '1980-01-01', NULL)`, `FLUSH BINARY LOGS`)
+	// A log that a dump thread still has open is kept.
+	sidecartest.Eventually(t, time.Minute, func(context.Context) error {
+		logs := server.Binlogs()
+		server.Exec(`PURGE BINARY LOGS TO '` + filepath.Base(logs[len(logs)-1]) + `'`)
+		if logs = server.Binlogs(); len(logs) > 1 {
+			return fmt.Errorf("%d logs are kept", len(logs))
+		}
+		return nil
+	})
+	sidecar.Start()
+	sidecar.Gap()
+	found.expect("changed in a gap emr.results 11 note", "changed in a gap emr.patients 910 ")
+}
+
+// An edit before a schema change is found although the table is read anew.
+func TestAnEditBeforeARereadIsNamedOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	unlogged(t, server.Admin(), `UPDATE emr.patients SET name = 'Forged' WHERE id = 12`)
+	server.Exec(`ALTER TABLE emr.patients ADD COLUMN email VARCHAR(80) DEFAULT '' FIRST`)
+	server.Exec(`INSERT INTO emr.patients (id, name) VALUES (911, 'Later')`)
+	sidecar.Recorded("emr.patients", "911", 1)
+	found.expect("changed in a gap emr.patients 12 name")
 }

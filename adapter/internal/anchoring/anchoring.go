@@ -271,7 +271,7 @@ func (a *Anchoring) keepReceipt(ctx context.Context, head Head) error {
 	if err != nil {
 		return fmt.Errorf("keep the receipt of size %d: %w", head.Size, err)
 	}
-	a.options.Logger.Info().Str("event", "anchored").Uint64("size", head.Size).Int64("height", receipt.Height).
+	a.options.Logger.Debug().Str("event", "anchored").Uint64("size", head.Size).Int64("height", receipt.Height).
 		Msg("the log is anchored")
 	return nil
 }

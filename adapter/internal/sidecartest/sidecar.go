@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -200,6 +201,35 @@ func (s *Sidecar) Anchored() *api.Status {
 		return nil
 	})
 	return status
+}
+
+// Recorded waits until the log holds a version of a row.
+func (s *Sidecar) Recorded(table, key string, version uint64) {
+	s.t.Helper()
+	c := s.Control()
+	Eventually(s.t, 2*time.Minute, func(ctx context.Context) error {
+		v, err := c.RowVerdict(ctx, table, key)
+		if err != nil {
+			return err
+		}
+		if v.Version < version {
+			return fmt.Errorf("%s %s has version %d, waiting for %d", table, key, v.Version, version)
+		}
+		return nil
+	})
+}
+
+// Gap waits until the log has recorded a gap since the sidecar was made, and
+// every table is covered again.
+func (s *Sidecar) Gap() {
+	s.t.Helper()
+	Eventually(s.t, 2*time.Minute, func(context.Context) error {
+		if !strings.Contains(s.process.Diary(1<<20), `"event":"gap"`) {
+			return errors.New("no gap is recorded yet")
+		}
+		return nil
+	})
+	s.Covered()
 }
 
 // Audit audits all tables.
