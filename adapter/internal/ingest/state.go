@@ -153,3 +153,10 @@ func (i *Ingest) KeyColumns(table string) ([]row.Column, error) {
 	}
 	return key, nil
 }
+
+// InTransaction reports whether the log ends inside a transaction of the source:
+// some of its changes are logged, its end is not.
+func InTransaction(log *recordlog.Log) (bool, error) {
+	p, err := readPlace(log)
+	return p.logged > 0, err
+}

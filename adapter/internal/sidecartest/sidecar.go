@@ -35,18 +35,19 @@ type Source struct {
 
 // Sidecar is a sidecar's directory and, while it runs, its process.
 type Sidecar struct {
-	t       testing.TB
-	chain   *Chain
-	dir     string
-	logID   string
-	Token   string
-	Address string
-	Cadence time.Duration
-	Bucket  int
-	Every   time.Duration // of scheduled audits; 0: a day
-	RPC     string        // of the node to use; empty: validator 0's
-	source  Source
-	process *Process
+	t         testing.TB
+	chain     *Chain
+	dir       string
+	logID     string
+	Token     string
+	Address   string
+	Cadence   time.Duration
+	Bucket    int
+	Every     time.Duration // of scheduled audits; 0: a day
+	ChunkRows int           // rows per scan; 0: the default
+	RPC       string        // of the node to use; empty: validator 0's
+	source    Source
+	process   *Process
 }
 
 // NewSidecar makes keys, store and configuration of a sidecar.
@@ -115,8 +116,12 @@ func (s *Sidecar) Config() string {
 			fmt.Fprintf(&b, "    - {name: %s, patient: %s}\n", t.Name, t.Patient)
 		}
 	}
-	if s.Every != 0 {
-		fmt.Fprintf(&b, "audit:\n  every: %s\n", s.Every)
+	if s.Every == 0 {
+		s.Every = 24 * time.Hour
+	}
+	fmt.Fprintf(&b, "audit:\n  every: %s\n", s.Every)
+	if s.ChunkRows != 0 {
+		fmt.Fprintf(&b, "  chunk_rows: %d\n", s.ChunkRows)
 	}
 	fmt.Fprintf(&b, "http:\n  listen: %s\n  token_file: %s\ncontrol:\n  socket: %s\nlogging:\n  level: info\n  format: json\n",
 		s.Address, s.File("http.token"), s.Socket())
