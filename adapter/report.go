@@ -70,19 +70,19 @@ func describeCoverage(out *api.AuditReport, r *audit.Report) {
 	}
 }
 
-// describeLog says which log was audited and which anchor covers the audit's
-// versions.
+// describeLog says which log was audited, and which anchor covers the audit's
+// own entry, if one does yet.
 func (s *Sidecar) describeLog(out *api.AuditReport, r *audit.Report) error {
 	checkpoint, err := s.checkpoint(r.Entry + 1)
 	if err != nil {
 		return err
 	}
 	out.Checkpoint = &checkpoint
-	last, err := anchoring.Last(s.log)
-	if err != nil || last.Height == 0 {
+	_, after, ok, err := anchoring.Around(s.log, r.Entry)
+	if err != nil || !ok {
 		return err
 	}
-	out.Chain = &api.Moment{Time: when(last.Time), Height: last.Height}
+	out.Chain = &api.Moment{Time: when(after.Time), Height: after.Height}
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (s *Sidecar) tableStatus(out *api.Status) error {
 		return err
 	}
 	for _, c := range coverage {
-		t := api.TableStatus{Name: c.Table, Covered: c.Refused == "" && c.Since != 0 && !c.Suspect, Reason: c.Refused}
+		t := api.TableStatus{Name: c.Table, Covered: c.Refused == "" && c.Since != 0 && !c.Suspect, Reason: c.Refused, Notes: c.Notes}
 		switch {
 		case c.Refused != "":
 		case c.Since == 0:

@@ -127,7 +127,7 @@ func (t *lines) source(s *api.SourceStatus, now time.Time) {
 
 func (t *lines) table(table *api.TableStatus) {
 	if table.Covered {
-		t.add("", "table %s: %s", shown(table.Name), count(table.Rows, "row"))
+		t.add("", "table %s: covered", shown(table.Name))
 	} else {
 		t.add("", "table %s: NOT COVERED: %s", shown(table.Name), table.Reason)
 	}

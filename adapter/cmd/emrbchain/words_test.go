@@ -24,8 +24,8 @@ func TestAuditNamesRowDeedAndBothMoments(t *testing.T) {
 	report := &api.AuditReport{
 		Verdict: "findings", ProtectedSince: &since,
 		Covered: api.Covered{
-			Tables:     []api.CoveredTable{{Name: "patients", Rows: 2000, OldestRead: at("2026-11-23 10:00:00")}},
-			NotCovered: []api.NotCovered{{Table: "queue", Rows: 1, Reason: "busy"}, {Table: "notes", Reason: "it has no key"}},
+			Tables:     []api.CoveredTable{{Name: "patients", OldestRead: at("2026-11-23 10:00:00")}},
+			NotCovered: []api.NotCovered{{Table: "queue", Reason: "busy"}, {Table: "notes", Reason: "it has no key"}},
 		},
 		Counts: map[string]uint64{"intact": 1998, "altered": 1, "deleted": 1},
 		Findings: []api.Finding{
@@ -67,7 +67,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	s := &api.Status{
 		Version: "v0.1.0", NotReady: []string{"no anchor for 12 minutes"}, Started: at("2026-11-21 07:00:00"),
 		Source: api.SourceStatus{Name: "clinic", Tap: "mysql", Assurance: "every version", State: "streaming", LastChange: &change,
-			Restarts: 1, Tables: []api.TableStatus{{Name: "emr.patients", Rows: 20_000, Covered: true, Notes: []string{"a cascade deletes its rows"}},
+			Restarts: 1, Tables: []api.TableStatus{{Name: "emr.patients", Covered: true, Notes: []string{"a cascade deletes its rows"}},
 				{Name: "emr.notes", Reason: "it has no primary key"}}},
 		Log: api.LogStatus{Checkpoint: api.Checkpoint{Origin: "emrbchain/r/0/0", Size: 41_000}, Gaps: 1},
 		Chain: api.ChainStatus{ID: "r", Anchored: &api.Anchored{Size: 40_960, Height: 7, Time: at("2026-11-23 09:48:00")}, Backlog: 40,
@@ -79,7 +79,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 source    clinic, streaming; tap mysql promises every version
           last change 12 s ago, at 2026-11-23 09:59:48 UTC
           the tap was restarted 1 time
-          table emr.patients: 20,000 rows
+          table emr.patients: covered
             a cascade deletes its rows
           table emr.notes: NOT COVERED: it has no primary key
 log       41,000 entries, 1 gap; emrbchain/r/0/0

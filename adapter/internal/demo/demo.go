@@ -147,6 +147,10 @@ func (s *show) close(failed error) error {
 	}
 	s.say("\n%d of %d steps held, %.1f s.", held, len(s.story()), sum.Seconds)
 	for _, d := range sum.API {
+		if s.options.Once || failed != nil {
+			s.say("%s answered at http://%s/v1/status and ends now", d.Hospital, d.Address)
+			continue
+		}
 		s.say("%s answers at http://%s/v1/status  with  Authorization: Bearer %s", d.Hospital, d.Address, d.Token)
 	}
 	if failed == nil && !s.options.Once {

@@ -204,9 +204,25 @@ func (i *Ingest) Coverage() ([]sweep.Coverage, error) {
 			continue
 		}
 		coverage = append(coverage, sweep.Coverage{Table: m.Table, Refused: s.Refused, Since: s.Since,
-			Suspect: s.Suspect, Cause: s.Cause})
+			Suspect: s.Suspect, Cause: s.Cause, Notes: i.notes(m.Table)})
 	}
 	return coverage, nil
+}
+
+// notes returns what the attached tap says of a table.
+func (i *Ingest) notes(table string) []string {
+	i.mu.Lock()
+	s := i.session
+	i.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.tables[table]; ok {
+		return t.Notes
+	}
+	return nil
 }
 
 // announce wakes those who wait for a table's state to change, once the change

@@ -44,6 +44,9 @@ type Coverage struct {
 	Suspect bool
 	// Cause is the leaf of the last event that made the table suspect.
 	Cause uint64
+	// Notes are what the tap says of the table that an operator should know;
+	// known while a tap is attached.
+	Notes []string
 }
 
 // Log is what a sweep reads of the record log.

@@ -34,7 +34,6 @@ type SourceStatus struct {
 // TableStatus is the state of a table.
 type TableStatus struct {
 	Name    string   `json:"name"`
-	Rows    uint64   `json:"rows"` // that the log knows as living
 	Covered bool     `json:"covered"`
 	Reason  string   `json:"reason,omitempty"` // why it is not covered
 	Notes   []string `json:"notes,omitempty"`
