@@ -210,7 +210,7 @@ func parsePosition(text tap.Position) (*position, error) {
 }
 
 func (p *position) parseLast(last, previous, digest string) (err error) {
-	if last == "" {
+	if last == "" && previous+digest == "" {
 		return nil
 	}
 	if p.last, err = parseGTID(last); err != nil {

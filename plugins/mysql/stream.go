@@ -83,7 +83,7 @@ func (s *stream) learn(ctx context.Context) error {
 
 // resume sets the stream to a position, or to now and tells where that is.
 func (s *stream) resume(ctx context.Context, from tap.Position) error {
-	if len(from) == 0 {
+	if from == nil {
 		return s.startNow(ctx, func(p tap.Position) error { return nil })
 	}
 	var err error
