@@ -39,13 +39,13 @@ func TestWriterInAnotherProcess(t *testing.T) {
 			e.db.Close()
 			x := e.open("patients")
 			s := stream(t, x, nil)
-			for round := range 3 {
+			for range repeat(3, 1) {
 				writer := exec.Command(os.Args[0])
 				writer.Env = append(os.Environ(), "EMR_WRITER="+e.path)
 				if err := writer.Start(); err != nil {
 					t.Fatal(err)
 				}
-				enough := len(s.changesSoFar()) + 150*(round+1)
+				enough := len(s.changesSoFar()) + repeat(150, 20)
 				s.wait(t, "changes of the writer", func([]any) bool { return len(s.events) > enough })
 				writer.Process.Kill()
 				writer.Wait()

@@ -167,7 +167,7 @@ func TestFenceFollowsWhatItsReadSaw(t *testing.T) {
 					e.db.Exec(fmt.Sprintf("REPLACE INTO patients (id, weight) VALUES (%d, %d)", n%20, n))
 				}
 			}()
-			for range 30 {
+			for range repeat(30, 3) {
 				checkFence(t, x, s)
 			}
 			cancel()
