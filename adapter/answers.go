@@ -24,7 +24,10 @@ import (
 var _ control.Sidecar = (*Sidecar)(nil)
 
 // anchors answers the audit's questions from what anchoring keeps.
-type anchors struct{ log *recordlog.Log }
+type anchors struct {
+	log       *recordlog.Log
+	anchoring *anchoring.Anchoring
+}
 
 // Last returns the newest anchor.
 func (a anchors) Last() (uint64, findings.Moment, error) {
@@ -34,7 +37,7 @@ func (a anchors) Last() (uint64, findings.Moment, error) {
 
 // Covering returns the oldest anchor that covers a leaf.
 func (a anchors) Covering(leaf uint64) (findings.Moment, bool, error) {
-	_, after, ok, err := anchoring.Around(a.log, leaf)
+	_, after, ok, err := a.anchoring.Around(leaf)
 	return findings.Moment{Time: after.Time, Height: after.Height}, ok, err
 }
 
@@ -121,7 +124,7 @@ func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error)
 }
 
 func (s *Sidecar) around(leaf uint64) (before, after prove.Anchor, ok bool, err error) {
-	b, a, ok, err := anchoring.Around(s.log, leaf)
+	b, a, ok, err := s.anchoring.Around(leaf)
 	return prove.Anchor{Size: b.Size, Checkpoint: b.Checkpoint, Receipt: b.Receipt},
 		prove.Anchor{Size: a.Size, Checkpoint: a.Checkpoint, Receipt: a.Receipt}, ok, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/emrbchain/emrbchain/adapter/internal/anchoring"
 	"github.com/emrbchain/emrbchain/adapter/internal/audit"
 	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
@@ -78,7 +77,7 @@ func (s *Sidecar) describeLog(out *api.AuditReport, r *audit.Report) error {
 		return err
 	}
 	out.Checkpoint = &checkpoint
-	_, after, ok, err := anchoring.Around(s.log, r.Entry)
+	_, after, ok, err := s.anchoring.Around(r.Entry)
 	if err != nil || !ok {
 		return err
 	}

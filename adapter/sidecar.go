@@ -90,9 +90,13 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 		mappings[i] = rows.Mapping{Table: t.Name, Patient: t.Patient}
 	}
 	s.ingest = ingest.New(s.log, ingest.Options{Mappings: mappings, ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
-	s.anchoring = anchoring.New(s.log, s.chain, anchoring.Options{Signer: s.logKey.Signer(), Cadence: c.Chain.Cadence,
-		Bucket: c.Chain.PadTo, Logger: o.Logger, Now: o.Now})
-	s.auditor = audit.New(s.log, s.ingest, anchors{s.log}, audit.Options{ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
+	var err error
+	if s.anchoring, err = anchoring.New(s.log, s.chain, anchoring.Options{Signer: s.logKey.Signer(), Cadence: c.Chain.Cadence,
+		Bucket: c.Chain.PadTo, Logger: o.Logger, Now: o.Now}); err != nil {
+		_ = s.log.Close() // the first error tells why
+		return nil, err
+	}
+	s.auditor = audit.New(s.log, s.ingest, anchors{s.log, s.anchoring}, audit.Options{ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
 	s.supervisor = host.NewSupervisor(s.hostOptions(), host.Backoff{})
 	return s, nil
 }

@@ -54,7 +54,7 @@ func (s *Sidecar) describeDeviation(ctx context.Context, out *api.RowVerdict, f 
 
 func (s *Sidecar) describeIntact(out *api.RowVerdict, leaf uint64) error {
 	out.Verdict = string(findings.NotYetAnchored)
-	at, ok, err := anchors{s.log}.Covering(leaf)
+	at, ok, err := anchors{s.log, s.anchoring}.Covering(leaf)
 	if err != nil || !ok {
 		return err
 	}

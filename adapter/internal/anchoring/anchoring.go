@@ -78,6 +78,7 @@ type Anchoring struct {
 
 	mu     sync.Mutex
 	status Status
+	sizes  []uint64 // of all anchors, ascending; appended to, never changed
 }
 
 // Status is how anchoring stands.
@@ -94,11 +95,15 @@ type Status struct {
 }
 
 // New returns an Anchoring of log on chain.
-func New(log *recordlog.Log, chain Chain, o Options) *Anchoring {
+func New(log *recordlog.Log, chain Chain, o Options) (*Anchoring, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Anchoring{log: log, chain: chain, options: o}
+	sizes, err := sizesOf(log)
+	if err != nil {
+		return nil, fmt.Errorf("read the log's anchors: %w", err)
+	}
+	return &Anchoring{log: log, chain: chain, options: o, sizes: sizes}, nil
 }
 
 // Run anchors on the cadence until ctx ends or the chain refuses the log.
@@ -271,6 +276,9 @@ func (a *Anchoring) keepReceipt(ctx context.Context, head Head) error {
 	if err != nil {
 		return fmt.Errorf("keep the receipt of size %d: %w", head.Size, err)
 	}
+	a.mu.Lock()
+	a.sizes = append(a.sizes, head.Size)
+	a.mu.Unlock()
 	a.options.Logger.Debug().Str("event", "anchored").Uint64("size", head.Size).Int64("height", receipt.Height).
 		Msg("the log is anchored")
 	return nil

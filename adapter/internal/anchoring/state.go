@@ -95,20 +95,34 @@ func Last(log *recordlog.Log) (Anchor, error) {
 	return a, err
 }
 
-// Around returns the newest anchor that does not cover a leaf and the oldest
-// that does; ok is false while none does.
-func Around(log *recordlog.Log, index uint64) (before, after Anchor, ok bool, err error) {
-	err = log.Each(anchorPrefix, func(_ string, value []byte) error {
-		a, err := parseAnchor(value)
-		switch {
-		case err != nil:
-			return err
-		case a.Size <= index:
-			before = a
-		case !ok:
-			after, ok = a, true
+// sizesOf returns the sizes of all anchors that the log keeps, ascending.
+func sizesOf(log *recordlog.Log) ([]uint64, error) {
+	var sizes []uint64
+	err := log.Each(anchorPrefix, func(name string, _ []byte) error {
+		if len(name) != len(anchorPrefix)+8 {
+			return fmt.Errorf("an anchor has a malformed name")
 		}
+		sizes = append(sizes, binary.BigEndian.Uint64([]byte(name[len(anchorPrefix):])))
 		return nil
 	})
+	return sizes, err
+}
+
+// Around returns the newest anchor that does not cover a leaf and the oldest
+// that does; ok is false while none does.
+func (a *Anchoring) Around(leaf uint64) (before, after Anchor, ok bool, err error) {
+	a.mu.Lock()
+	sizes := a.sizes
+	a.mu.Unlock()
+	i, _ := slices.BinarySearch(sizes, leaf+1) // the first size above the leaf
+	if i > 0 {
+		if before, _, err = At(a.log, sizes[i-1]); err != nil {
+			return before, after, false, err
+		}
+	}
+	if i == len(sizes) {
+		return before, after, false, nil
+	}
+	after, ok, err = At(a.log, sizes[i])
 	return before, after, ok, err
 }

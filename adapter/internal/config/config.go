@@ -98,7 +98,7 @@ type Logging struct {
 func Default() Config {
 	return Config{
 		Log:     Log{Directory: "/var/lib/emrbchain"},
-		Chain:   Chain{Cadence: 10 * time.Second, PadTo: 256},
+		Chain:   Chain{Cadence: time.Minute, PadTo: 16},
 		Audit:   Audit{Every: 24 * time.Hour, ChunkRows: 1000},
 		HTTP:    HTTP{Listen: "127.0.0.1:8470"},
 		Control: Control{Socket: "/run/emrbchain/control.sock"},

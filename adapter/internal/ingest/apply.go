@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -73,11 +72,7 @@ func (a *applier) change(c *tap.Change) error {
 	// A LastVersion tap may say another thing of a row when it says it again;
 	// what it repeats is found equal and makes no entry.
 	if a.described.Assurance == tap.EveryVersion {
-		logged, err := a.skip.pass(c)
-		if errors.Is(err, errReplay) {
-			return a.gap(tap.Gap{Reason: err.Error()})
-		}
-		if logged || err != nil {
+		if logged, err := a.skip.pass(c); logged || err != nil {
 			return err
 		}
 		a.place.logged++

@@ -20,6 +20,10 @@ const busyPause = time.Second
 // takeIn takes in tables that were never taken in, and verifies those that are
 // suspect, whenever there are any, until ctx ends.
 func (s *session) takeIn(ctx context.Context) error {
+	if !s.described.Scan {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
 	s.wake()
 	for {
 		select {

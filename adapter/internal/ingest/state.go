@@ -36,6 +36,9 @@ func parsePlace(b []byte) (place, error) {
 	r := dcbor.NewReader(b)
 	r.ArrayOf(3)
 	p := place{position: slices.Clone(r.Bytes()), logged: r.Uint(), eventID: r.Text()}
+	if len(p.position) == 0 {
+		p.position = nil
+	}
 	return p, r.Done()
 }
 

@@ -62,6 +62,9 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 			return a.apply(events)
 		})
 		s.mu.Unlock()
+		if errors.Is(err, errReplay) {
+			return s.replayAnew(err)
+		}
 		if err != nil {
 			return fmt.Errorf("log a batch of %d events: %w", len(events), err)
 		}
@@ -72,6 +75,24 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 			return err
 		}
 	}
+}
+
+// replayAnew records that a transaction which was logged in part was delivered
+// otherwise the second time. The next attachment takes it in whole from its
+// start, and every table is verified.
+func (s *session) replayAnew(cause error) error {
+	err := s.log.Update(func(b *recordlog.Batch) error {
+		a := &applier{session: s, batch: b}
+		if err := a.gap(tap.Gap{Reason: cause.Error(), Position: s.place.position}); err != nil {
+			return err
+		}
+		b.Set(positionName, place{position: s.place.position}.append(nil))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record a changed transaction: %w", err)
+	}
+	return cause
 }
 
 // publish tells tap, readers and scans what has become durable.
