@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
@@ -60,8 +59,8 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 	case d.Kind == sweep.Lost:
 		return findings.Unverifiable, "the key that opens this row's versions is gone, and no officer ordered that", nil
 	case restored:
-		from, to, err := p.times(cut)
-		return findings.Restored, fmt.Sprintf("put back as it stood between %s and %s, together with other rows", from, to), err
+		when, err := cut.Between(p.log)
+		return findings.Restored, "put back, together with other rows, as it stood " + when, err
 	}
 	switch d.Kind {
 	case sweep.Altered:
@@ -79,21 +78,6 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 	}
 	return findings.UnloggedInsert, "the row is there and no insertion is on record", nil
 }
-
-// times returns when the leaves of a cut were logged.
-func (p *pass) times(cut sweep.Cut) (from, to string, err error) {
-	after, err := p.log.Entry(cut.After)
-	if err != nil {
-		return "", "", err
-	}
-	before, err := p.log.Entry(cut.Before)
-	if err != nil {
-		return "", "", err
-	}
-	return moment(after.Leaf.Time), moment(before.Leaf.Time), nil
-}
-
-func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
 
 // lastGood is the last moment at which the row was known to be as the log
 // says: when its version was logged, or a later complete audit of its table

@@ -38,7 +38,10 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 		if !restored {
 			at, whole = sweep.Restored([]*sweep.Result{r})
 		}
-		describe := s.describer(causes[tables[n]], at, whole)
+		describe, err := s.describer(causes[tables[n]], at, whole)
+		if err != nil {
+			return err
+		}
 		if err := s.enterAll(r, describe); err != nil {
 			return fmt.Errorf("enter what changed in %s: %w", tables[n], err)
 		}
@@ -50,18 +53,25 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 }
 
 // describer returns the verdict on each deviation found after a cause.
-func (s *session) describer(cause uint64, cut sweep.Cut, restored bool) func(sweep.Deviation) (findings.Verdict, string) {
+func (s *session) describer(cause uint64, cut sweep.Cut, restored bool) (func(sweep.Deviation) (findings.Verdict, string), error) {
+	when := ""
+	if restored {
+		var err error
+		if when, err = cut.Between(s.log); err != nil {
+			return nil, err
+		}
+	}
 	return func(d sweep.Deviation) (findings.Verdict, string) {
 		switch {
 		case d.Kind == sweep.Busy || d.Kind == sweep.Lost:
 			return findings.Unverifiable, fmt.Sprintf("could not be compared after the event of leaf %d", cause)
 		case restored:
-			return findings.Restored, fmt.Sprintf("the table was put back as it stood between leaves %d and %d, "+
-				"in a gap recorded as leaf %d", cut.After, cut.Before, cause)
+			return findings.Restored, fmt.Sprintf("put back, together with other rows, as it stood %s, "+
+				"in a gap recorded as leaf %d", when, cause)
 		}
 		return findings.ChangedInGap, fmt.Sprintf("%s while changes could not be seen; the cause is recorded as leaf %d",
 			changeWords[d.Kind], cause)
-	}
+	}, nil
 }
 
 var changeWords = map[sweep.Kind]string{sweep.Altered: "altered", sweep.Deleted: "deleted",

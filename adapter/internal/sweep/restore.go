@@ -1,6 +1,9 @@
 package sweep
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/emrbchain/emrbchain/crypto/commit"
 )
 
@@ -10,6 +13,21 @@ type Cut struct {
 	After  uint64 // the copy was taken after this leaf was logged
 	Before uint64 // and before this one
 }
+
+// Between says when the leaves of the cut were logged, for a person.
+func (c Cut) Between(log Log) (string, error) {
+	after, err := log.Entry(c.After)
+	if err != nil {
+		return "", fmt.Errorf("find when a copy was taken: %w", err)
+	}
+	before, err := log.Entry(c.Before)
+	if err != nil {
+		return "", fmt.Errorf("find when a copy was taken: %w", err)
+	}
+	return "between " + moment(after.Leaf.Time) + " and " + moment(before.Leaf.Time), nil
+}
+
+func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
 
 // Restored looks for one cut that explains all deviations of some sweeps: that
 // the tables were put back as they stood between two leaves. A single row is
