@@ -98,7 +98,11 @@ func TestNoByteOfACheckpointCanChange(t *testing.T) {
 	}
 	for i := range good {
 		for v := range 256 {
-			if b := bytes.Clone(good); byte(v) != b[i] {
+			flips := byte(v) ^ good[i]
+			if testing.Short() && flips&(flips-1) != 0 {
+				continue // one bit is enough for a short run
+			}
+			if b := bytes.Clone(good); flips != 0 {
 				b[i] = byte(v)
 				refuse(fmt.Sprintf("byte %d as %x", i, v), b)
 			}
