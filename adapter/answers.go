@@ -17,6 +17,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/prove"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rowkey"
+	"github.com/emrbchain/emrbchain/chain/client"
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -86,12 +87,8 @@ func (s *Sidecar) writeKey(ctx context.Context, table string, key []byte) (strin
 // Audit audits now.
 func (s *Sidecar) Audit(ctx context.Context, q api.AuditRequest) (*api.AuditReport, error) {
 	report, err := s.audit(ctx, audit.Request{Tables: q.Tables})
-	if errors.Is(err, ingest.ErrDetached) || errors.Is(err, tap.ErrBusy) {
-		return nil, api.NewProblem(http.StatusServiceUnavailable, "the source cannot be read now: "+err.Error(),
-			"wait until status says that the tap streams, then ask again")
-	}
 	if err != nil {
-		return nil, err
+		return nil, problem(err)
 	}
 	return s.describe(ctx, report, q.Since)
 }
@@ -111,11 +108,11 @@ func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error)
 	case errors.Is(err, prove.ErrNotAnchored), errors.Is(err, prove.ErrNotAudited):
 		return nil, api.NewProblem(http.StatusConflict, err.Error(), "")
 	case err != nil:
-		return nil, err
+		return nil, problem(err)
 	}
 	trust, err := s.chain.Trust(ctx)
 	if err != nil {
-		return nil, err
+		return nil, problem(err)
 	}
 	if _, err := e.Verify(*trust); err != nil {
 		return nil, fmt.Errorf("check the evidence before it is handed out: %w", err)
@@ -133,9 +130,24 @@ func (s *Sidecar) around(leaf uint64) (before, after prove.Anchor, ok bool, err 
 func (s *Sidecar) TrustExport(ctx context.Context) ([]byte, error) {
 	trust, err := s.chain.Trust(ctx)
 	if err != nil {
-		return nil, err
+		return nil, problem(err)
 	}
 	return trust.JSON()
+}
+
+// problem says what to do about an error that passes; any other stays as it is.
+func problem(err error) error {
+	switch {
+	case errors.Is(err, ingest.ErrDetached), errors.Is(err, tap.ErrBusy), errors.Is(err, tap.ErrConnection):
+		return api.NewProblem(http.StatusServiceUnavailable, "the source cannot be read now: "+err.Error(),
+			"wait until status says that the tap streams, then ask again")
+	case client.Retry(err):
+		return api.NewProblem(http.StatusServiceUnavailable, "the chain cannot be asked now: "+err.Error(),
+			"wait until status says that the chain is reachable, then ask again")
+	case errors.Is(err, audit.ErrTable):
+		return api.NewProblem(http.StatusNotFound, err.Error(), "name one of the configuration's tables")
+	}
+	return err
 }
 
 // checkpoint is the log as it stands.

@@ -54,6 +54,7 @@ type Sidecar struct {
 	anchoring  *anchoring.Anchoring
 	auditor    *audit.Auditor
 	chain      *chain
+	scrub      *scrub
 	supervisor *host.Supervisor
 
 	mu        sync.Mutex
@@ -164,6 +165,9 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	}
 	for _, d := range doors {
 		work(d.name, d.serve)
+	}
+	if err := s.recordStart(); err != nil {
+		s.options.Logger.Error().Str("event", "start not recorded").Err(err).Msg("the record log takes nothing")
 	}
 	work("tap", s.runTap)
 	work("anchoring", s.runAnchoring)

@@ -22,7 +22,7 @@ func (s *Sidecar) RowVerdict(ctx context.Context, table, text string) (*api.RowV
 	out := &api.RowVerdict{Table: table, Key: text, ReadAt: s.options.Now().UTC(), Columns: []string{}}
 	d, err := s.auditor.Row(ctx, table, key)
 	if err != nil {
-		return nil, err
+		return nil, problem(err)
 	}
 	encoded := row.AppendKey(nil, key)
 	head, known, err := s.log.Head(table, encoded)

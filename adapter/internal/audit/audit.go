@@ -11,6 +11,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,6 +38,9 @@ type Anchors interface {
 	// whether there is one.
 	Covering(leaf uint64) (at findings.Moment, ok bool, err error)
 }
+
+// ErrTable says that an audit was asked for of a table that is not tapped.
+var ErrTable = errors.New("table is not tapped")
 
 // Options of an Auditor.
 type Options struct {
@@ -174,7 +178,7 @@ func (p *pass) selected(names []string) ([]sweep.Coverage, error) {
 	for _, n := range names {
 		t, ok := byName[n]
 		if !ok {
-			return nil, fmt.Errorf("table %q is not tapped; name one of the configuration's tables", n)
+			return nil, fmt.Errorf("%w: %q", ErrTable, n)
 		}
 		selected = append(selected, t)
 	}
