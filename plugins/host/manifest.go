@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,8 @@ func (m *Manifest) check() error {
 	case m.Files[clean(m.Command[0])] == "" && !filepath.IsAbs(m.Command[0]):
 		return errors.New("check manifest: the program is neither one of the files nor an absolute path")
 	}
-	for file, sum := range m.Files {
+	for _, file := range slices.Sorted(maps.Keys(m.Files)) {
+		sum := m.Files[file]
 		if decoded, err := hex.DecodeString(sum); err != nil || len(decoded) != sha256.Size {
 			return fmt.Errorf("check manifest: the checksum of %s is not a SHA-256 in hex", file)
 		}
@@ -170,7 +172,8 @@ func (o *Options) checkManifest() (*Manifest, error) {
 }
 
 func (o *Options) checkSums(m *Manifest) error {
-	for file, want := range m.Files {
+	for _, file := range slices.Sorted(maps.Keys(m.Files)) {
+		want := m.Files[file]
 		got, err := m.sum(file)
 		if err != nil {
 			return o.fail(ErrManifest, fmt.Sprintf("%s, which its manifest lists, cannot be read: %s", file, startReason(err)),

@@ -278,4 +278,3 @@ func tellFences(asked chan uint64, position tap.Position, sink tap.Sink) error {
 		}
 	}
 }
-

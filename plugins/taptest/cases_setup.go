@@ -34,7 +34,7 @@ func describe(ctx context.Context, k *kit) (err error) {
 		return fmt.Errorf("open with the good configuration: %w", k.heardError(err))
 	}
 	if !reflect.DeepEqual(d, t.Describe()) {
-		return errors.New("Open changes the description")
+		return errors.New("the description changes with Open")
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -48,8 +47,6 @@ type stream struct {
 	ended   chan struct{}
 	err     error // read after ended
 
-	inside atomic.Int32 // calls of the Sink under way
-
 	mu      sync.Mutex
 	events  []event
 	changed chan struct{} // closed and replaced at each event
@@ -60,21 +57,15 @@ type stream struct {
 func startStream(ctx context.Context, s *session, from tap.Position) *stream {
 	out := &stream{session: s, ended: make(chan struct{}), changed: make(chan struct{})}
 	out.context, out.cancel = context.WithCancel(ctx)
-	checked := tap.Checked(out, s.tap.Describe(), from)
+	sink := &exclusive{sink: tap.Checked(out, s.tap.Describe(), from)}
 	go func() {
 		defer close(out.ended)
-		out.err = s.tap.Stream(out.context, from, checked)
+		out.err = s.tap.Stream(out.context, from, sink)
 	}()
 	return out
 }
 
-var errTogether = errors.New("the Sink was called while an earlier call had not returned")
-
 func (s *stream) put(e event) error {
-	if s.inside.Add(1) > 1 {
-		return errTogether
-	}
-	defer s.inside.Add(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, e)
@@ -130,10 +121,6 @@ func (s *stream) waitAtGate() error {
 	if gate == nil {
 		return nil
 	}
-	if s.inside.Add(1) > 1 {
-		return errTogether
-	}
-	defer s.inside.Add(-1)
 	select {
 	case <-gate:
 		return nil
