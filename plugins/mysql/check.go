@@ -59,7 +59,7 @@ func connectProblem(s *settings, err error) error {
 	case 0:
 		return tap.NewSetupError(thing, "no connection: "+err.Error(), "correct host, port, socket and tls, and see that the server runs")
 	}
-	return tap.NewSetupError(thing, err.Error(), "")
+	return tap.NewSetupError(thing, "it refuses the connection: "+err.Error(), "see the server's error log")
 }
 
 // A wanted is a server variable that must have a value.

@@ -76,6 +76,10 @@ func serverError(err error) uint16 {
 // refused set, whatever the reason.
 func readDefinition(ctx context.Context, db querier, name string) (*definition, error) {
 	d := &definition{name: name}
+	if isView, err := d.isView(ctx, db); err != nil || isView {
+		d.refused = "it is a view and has no rows of its own: name the tables that it reads"
+		return d, err
+	}
 	create, err := d.readCreate(ctx, db)
 	switch serverError(err) {
 	case 0:
@@ -101,7 +105,18 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 	return d, nil
 }
 
-// readCreate returns the table's CREATE statement, and "" for a view.
+// isView asks for what an account may know of a view that it may only read.
+func (d *definition) isView(ctx context.Context, db querier) (bool, error) {
+	schema, table := tableName(d.name)
+	rows, err := queryStrings(ctx, db, `SELECT 1 FROM information_schema.tables
+		WHERE table_schema = ? AND table_name = ? AND table_type LIKE '%VIEW'`, schema, table)
+	if err != nil {
+		return false, fmt.Errorf("read type of table %s: %w", d.name, err)
+	}
+	return len(rows) > 0, nil
+}
+
+// readCreate returns the table's CREATE statement.
 func (d *definition) readCreate(ctx context.Context, db querier) (string, error) {
 	rows, err := queryStrings(ctx, db, "SHOW CREATE TABLE "+quoteTable(d.name))
 	if err != nil {
@@ -207,7 +222,7 @@ func (d *definition) judge(create string) {
 	engine := engineOf(create)
 	switch {
 	case !strings.HasPrefix(create, "CREATE TABLE") || len(d.columns) == 0:
-		d.refused = "it is not a table with rows of its own: name the tables that it reads"
+		d.refused = "it is not a table with rows: name one that is"
 	case strings.Contains(create, " WITH SYSTEM VERSIONING"):
 		d.refused = "it is system-versioned, which is not covered yet: leave it out of the configuration"
 	case !strings.EqualFold(engine, "InnoDB"):

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds every wait for a condition; only a broken tap reaches it.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // start runs a durable server with the database emr and the tap's account.
 func start(t testing.TB, args ...string) *mariadbtest.Server {

@@ -1,0 +1,169 @@
+package mysql_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/emrbchain/emrbchain/plugins/mysql"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// problems opens a tap that must be refused, and returns what it says.
+func problems(t *testing.T, config tap.Config) []tap.Problem {
+	t.Helper()
+	m := mysql.New()
+	defer m.Close()
+	var setup *tap.SetupError
+	if err := m.Open(t.Context(), config); !errors.As(err, &setup) {
+		t.Fatalf("Open = %v, want a SetupError", err)
+	}
+	for _, p := range setup.Problems {
+		if p.Thing == "" || p.Reason == "" || p.Mend == "" {
+			t.Errorf("problem %+v is not complete", p)
+		}
+	}
+	return setup.Problems
+}
+
+func mends(list []tap.Problem) string {
+	var lines []string
+	for _, p := range list {
+		lines = append(lines, p.Mend)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestOpenNamesEverythingThatIsMissingAtOnce(t *testing.T) {
+	s := start(t, "--binlog-format=MIXED", "--binlog-row-image=MINIMAL", "--binlog-row-metadata=NO_LOG",
+		"--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--binlog-do-db=emr")
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM tap@'%'",
+		"GRANT BINLOG MONITOR ON *.* TO tap@'%'")
+	got := mends(problems(t, tap.Config{Settings: section(t, s, nil), Tables: []string{"emr.t"}}))
+	for _, want := range []string{
+		"SET GLOBAL binlog_format=ROW", "SET GLOBAL binlog_row_image=FULL", "SET GLOBAL binlog_row_metadata=FULL",
+		"SET GLOBAL innodb_flush_log_at_trx_commit=1", "SET GLOBAL sync_binlog=1",
+		"GRANT REPLICATION SLAVE ON *.* TO 'tap'@'%'", "GRANT SELECT ON `emr`.`t` TO 'tap'@'%'", "binlog_do_db",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no mend says %s; they say:\n%s", want, got)
+		}
+	}
+}
+
+// TestMendsMend runs the SQL that Open asks for, and opens again.
+func TestMendsMend(t *testing.T) {
+	s := start(t, "--binlog-format=MIXED", "--binlog-row-image=MINIMAL", "--binlog-row-metadata=NO_LOG",
+		"--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM tap@'%'")
+	config := tap.Config{Settings: section(t, s, nil), Tables: []string{"emr.t"}}
+	for _, p := range problems(t, config) {
+		statement, _, _ := strings.Cut(p.Mend, " (")
+		s.Exec(statement)
+	}
+	m := mysql.New()
+	defer m.Close()
+	if err := m.Open(t.Context(), config); err != nil {
+		t.Errorf("Open after the mends: %v", err)
+	}
+}
+
+func TestServerWithoutBinaryLogIsRefused(t *testing.T) {
+	s := start(t, "--skip-log-bin")
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)")
+	got := mends(problems(t, tap.Config{Settings: section(t, s, nil), Tables: []string{"emr.t"}}))
+	if !strings.Contains(got, "log_bin") {
+		t.Errorf("no mend names log_bin; they say: %s", got)
+	}
+}
+
+func TestAccountNeedsNoWriteRight(t *testing.T) {
+	s := start(t)
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "SET GLOBAL read_only=1")
+	m := open(t, s, "emr.t")
+	r := stream(t, m, nil)
+	s.Exec("INSERT INTO emr.t VALUES (1)")
+	r.awaitChanges(t, 1)
+	chunk, err := m.Scan(t.Context(), "emr.t", nil, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.awaitFence(t, chunk.Fence)
+}
+
+func TestSocketIsAWayToTheServer(t *testing.T) {
+	s := start(t)
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)")
+	m := mysql.New()
+	defer m.Close()
+	settings := strings.Replace(string(section(t, s, map[string]any{"socket": s.Socket(), "port": 0})), `"host":"127.0.0.1",`, "", 1)
+	if err := m.Open(t.Context(), tap.Config{Settings: []byte(settings), Tables: []string{"emr.t"}}); err != nil {
+		t.Fatal(err)
+	}
+	r := stream(t, m, nil)
+	s.Exec("INSERT INTO emr.t VALUES (1)")
+	r.awaitChanges(t, 1)
+	r.end(t)
+}
+
+// refusals are tables that cannot be covered, with what is said of each.
+func refusals() map[string]string {
+	return map[string]string{
+		"(id INT PRIMARY KEY, v VARCHAR(9) COMPRESSED)": "COMPRESSED",
+		"(id INT PRIMARY KEY, v TEXT COMPRESSED)":       "COMPRESSED",
+		"(id INT PRIMARY KEY, v YEAR(2))":               "YEAR(2)",
+		"(id INT PRIMARY KEY) ENGINE=MyISAM":            "ENGINE=InnoDB",
+		"(id INT PRIMARY KEY) WITH SYSTEM VERSIONING":   "system-versioned",
+		"(id INT)":                                                       "PRIMARY KEY",
+		"(id INT, UNIQUE KEY (id))":                                      "PRIMARY KEY",
+		"(t VARCHAR(500), PRIMARY KEY (t(10)))":                          "PRIMARY KEY",
+		"(s SET('a','b') PRIMARY KEY)":                                   "PRIMARY KEY",
+		"(e ENUM('é') CHARACTER SET latin1 PRIMARY KEY)":                 "PRIMARY KEY",
+		"(id INT NOT NULL, g INT AS (id + 1) STORED, UNIQUE KEY (g))":    "PRIMARY KEY",
+		"(id INT PRIMARY KEY, v INT) ENGINE=Aria":                        "ENGINE=InnoDB",
+		"(id INT PRIMARY KEY, v TEXT, UNIQUE KEY long_unique (v)) -- ok": "",
+	}
+}
+
+func TestTablesThatCannotBeCoveredAreRefusedByName(t *testing.T) {
+	s := start(t)
+	var names, wants []string
+	for definition, want := range refusals() {
+		name := "emr.r" + string(rune('a'+len(names)))
+		s.Exec("CREATE TABLE " + name + " " + definition)
+		names, wants = append(names, name), append(wants, want)
+	}
+	s.Exec("CREATE VIEW emr.seen AS SELECT 1 AS id", "SET GLOBAL mysql56_temporal_format=0",
+		"CREATE TABLE emr.ancient (id INT PRIMARY KEY, v TIME(3))")
+	names = append(names, "emr.seen", "emr.missing", "emr.ancient")
+	wants = append(wants, "it is a view", "no such table", "ALTER TABLE … FORCE")
+	tables, err := open(t, s, names...).Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, table := range tables {
+		if table.Name != names[i] || (wants[i] == "") != (table.Refused == "") || !strings.Contains(table.Refused, wants[i]) {
+			t.Errorf("table %s: refused %q, want it to say %q", table.Name, table.Refused, wants[i])
+		}
+	}
+}
+
+func TestNotesTellWhatTheLogDoesNotShow(t *testing.T) {
+	s := start(t)
+	s.Exec("CREATE TABLE emr.p (id INT PRIMARY KEY)",
+		"CREATE TABLE emr.c (id INT PRIMARY KEY, p INT, q INT, g INT AS (p + 1) VIRTUAL, CONSTRAINT fk1 FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE ON UPDATE SET NULL,"+
+			" CONSTRAINT fk2 FOREIGN KEY (q) REFERENCES p (id))")
+	tables, err := open(t, s, "emr.c").Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := strings.Join(tables[0].Notes, "\n")
+	for _, want := range []string{"fk1", "ON DELETE CASCADE and ON UPDATE SET NULL", "column g is left out"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no note says %s; they say:\n%s", want, notes)
+		}
+	}
+	if strings.Contains(notes, "fk2") || len(tables[0].Columns) != 3 {
+		t.Errorf("notes %q, %d columns", notes, len(tables[0].Columns))
+	}
+}
