@@ -97,6 +97,10 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
+	if s.scrub, err = newScrub(s.log, o.Logger, o.Now); err != nil {
+		_ = s.log.Close() // the first error tells why
+		return nil, err
+	}
 	s.auditor = audit.New(s.log, s.ingest, anchors{s.log, s.anchoring}, audit.Options{ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
 	s.supervisor = host.NewSupervisor(s.hostOptions(), host.Backoff{})
 	return s, nil
@@ -172,6 +176,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	work("tap", s.runTap)
 	work("anchoring", s.runAnchoring)
 	work("audits", s.runAudits)
+	work("scrub", s.scrub.run)
 	if s.options.Ready != nil {
 		s.options.Ready()
 	}

@@ -86,6 +86,7 @@ func (s *Sidecar) logStatus(_ context.Context, out *api.Status) error {
 		return err
 	}
 	out.Log.Checkpoint = checkpoint
+	s.scrubStatus(out)
 	if err := s.log.Err(); err != nil {
 		out.NotReady = append(out.NotReady, "the record log takes nothing more: "+err.Error())
 	}
@@ -95,6 +96,18 @@ func (s *Sidecar) logStatus(_ context.Context, out *api.Status) error {
 	})
 }
 
+func (s *Sidecar) scrubStatus(out *api.Status) {
+	scrubbed := s.scrub.Status()
+	out.Log.Scrub.Next = scrubbed.Next
+	if !scrubbed.Complete.IsZero() {
+		complete := scrubbed.Complete.UTC()
+		out.Log.Scrub.LastComplete = &complete
+	}
+	if scrubbed.Err != nil {
+		out.Log.Scrub.Problem = scrubbed.Err.Error()
+	}
+}
+
 func (s *Sidecar) chainStatus(ctx context.Context, out *api.Status) error {
 	out.Chain.ID = s.config.Chain.ID
 	anchored, err := s.anchoring.Status()
@@ -102,6 +115,10 @@ func (s *Sidecar) chainStatus(ctx context.Context, out *api.Status) error {
 		return err
 	}
 	out.Chain.Backlog, out.Chain.Problem = anchored.Backlog, anchored.Error
+	if since := anchored.OutOfReach; !since.IsZero() {
+		stalled := since.UTC()
+		out.Chain.StalledSince = &stalled
+	}
 	if last := anchored.Last; last.Height != 0 {
 		out.Chain.Anchored = &api.Anchored{Size: last.Size, Height: last.Height, Time: when(last.Time)}
 	}

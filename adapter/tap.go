@@ -11,8 +11,9 @@ import (
 )
 
 // runTap keeps the tap running and its changes coming in. A tap that cannot
-// start or go on is started again, later and later; that the store cannot be
-// written any more ends the sidecar.
+// start or go on is started again, later and later. A store that may take
+// batches again once it is opened anew ends the sidecar, for a service manager
+// to start it again; a damaged one keeps it up, to say so.
 func (s *Sidecar) runTap(ctx context.Context) error {
 	source := s.config.Source
 	tables := make([]string, len(source.Tables))
@@ -31,6 +32,10 @@ func (s *Sidecar) runTap(ctx context.Context) error {
 		}
 		return err
 	})
+	if ctx.Err() == nil && errors.Is(err, recordlog.ErrCorrupt) && !errors.Is(err, recordlog.ErrFull) {
+		s.options.Logger.Error().Str("event", "tapping halted").Err(err).Msg("the store is damaged; the source is not tapped any more")
+		<-ctx.Done()
+	}
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -92,6 +92,9 @@ func statusText(s *api.Status, now time.Time) string {
 	}
 	t.source(&s.Source, now)
 	t.add("log", "%s, %s; %s", count(s.Log.Size, "entry"), count(s.Log.Gaps, "gap"), s.Log.Origin)
+	if s.Log.Scrub.Problem != "" {
+		t.add("", "PROBLEM: %s", s.Log.Scrub.Problem)
+	}
 	t.chain(&s.Chain, now)
 	t.audit(&s.Audit, now)
 	if s.OpenFindings > 0 {
@@ -150,7 +153,11 @@ func (t *lines) chain(c *api.ChainStatus, now time.Time) {
 	} else {
 		t.add("", "nothing is anchored yet")
 	}
-	t.add("", "%s not anchored yet", count(c.Backlog, "entry"))
+	if c.StalledSince != nil {
+		t.add("", "%s not anchored yet; nothing can be anchored since %s", count(c.Backlog, "entry"), moment(*c.StalledSince))
+	} else {
+		t.add("", "%s not anchored yet", count(c.Backlog, "entry"))
+	}
 	t.add("", "tolerates %s", count(c.Faulty, "faulty member"))
 	if c.Notice != "" {
 		t.add("", "%s", c.Notice)

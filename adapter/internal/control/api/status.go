@@ -43,6 +43,15 @@ type TableStatus struct {
 type LogStatus struct {
 	Checkpoint
 	Gaps uint64 `json:"gaps"` // gap entries, ever
+	// Scrub is how far the background check of the whole store has come.
+	Scrub Scrub `json:"scrub"`
+}
+
+// Scrub is the state of the store's background check.
+type Scrub struct {
+	Next         uint64     `json:"next"`          // the entry to be read next
+	LastComplete *time.Time `json:"last_complete"` // when a round last reached the end
+	Problem      string     `json:"problem,omitempty"`
 }
 
 // ChainStatus is the state of anchoring.
@@ -53,6 +62,9 @@ type ChainStatus struct {
 	// Anchored is the last checkpoint that is final, with its receipt.
 	Anchored *Anchored `json:"anchored"`
 	Backlog  uint64    `json:"backlog"` // entries not anchored yet
+	// StalledSince is since when nothing can be anchored, by the sidecar's
+	// clock and no earlier than its start; null while anchoring works.
+	StalledSince *time.Time `json:"stalled_since"`
 	// Faulty is how many members may fail or lie without harm.
 	Faulty  int    `json:"tolerates_faulty_members"`
 	Notice  string `json:"notice,omitempty"` // such as "a local chain without outside witness"
