@@ -127,10 +127,8 @@ func kindOf(name string) string {
 
 // testDamage reports whether the damage was noticed.
 func testDamage(t *testing.T, dir, name string, d damage, o Options, h *history) (noticed bool) {
-	copied, err := os.MkdirTemp("", "damage")
-	must(t, err)
+	copied := copyDir(t, dir)
 	defer os.RemoveAll(copied)
-	must(t, os.CopyFS(copied, os.DirFS(dir)))
 	path := filepath.Join(copied, name)
 	info, err := os.Stat(path)
 	must(t, err)

@@ -155,7 +155,7 @@ func (h *history) update(l *Log, n int) (after *history, err error) {
 // copyDir copies a log's directory as a crash at this moment would leave it.
 func copyDir(t testing.TB, dir string) string {
 	t.Helper()
-	to := t.TempDir()
+	to := quickDir(t)
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,11 @@ func TestOpenOnAFullDiskSaysSo(t *testing.T) {
 // there, then or after a reopen.
 func TestDiskThatFillsDuringABatch(t *testing.T) {
 	disk := smallDisk(t, 24)
-	for room := uint64(0); room <= 160<<10; room += 16 << 10 {
+	step := uint64(16 << 10)
+	if testing.Short() {
+		step *= 5
+	}
+	for room := uint64(0); room <= 160<<10; room += step {
 		t.Run(fmt.Sprint(room), func(t *testing.T) { testFilledDisk(t, disk, room) })
 	}
 }

@@ -1,6 +1,7 @@
 package recordlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -40,9 +41,25 @@ func parseHead(b []byte) (Head, error) {
 	return h, r.Done()
 }
 
-// appendHeadKey appends the index key of a row's head.
+// appendHeadKey appends the index key of a row's head. The canonical key stands
+// in it as it is: integers from 0 up sort by their value in that form, so rows
+// that lie together in the source lie together here, and Heads has the order
+// that manifests are in.
 func appendHeadKey(b []byte, table uint32, key []byte) ([]byte, error) {
-	return appendOrdered(binary.BigEndian.AppendUint32(append(b, prefixHead), table), key)
+	if !isCanonicalKey(key) {
+		return b, fmt.Errorf("%w: key is not canonical", ErrEntry)
+	}
+	b = binary.BigEndian.AppendUint32(append(b, prefixHead), table)
+	return append(b, key...), nil
+}
+
+// isCanonicalKey reports whether b is a canonical array, and nothing more.
+func isCanonicalKey(b []byte) bool {
+	r := dcbor.NewReader(b)
+	for range r.Array() {
+		r.Raw()
+	}
+	return r.Done() == nil
 }
 
 func (l *Log) readHead(indexKey []byte) (Head, bool, error) {
@@ -70,9 +87,10 @@ func (l *Log) Head(table string, key []byte) (Head, bool, error) {
 	return l.readHead(indexKey)
 }
 
-// Heads calls fn for every row ever seen of a table, deleted ones too, in the
-// order of its keys (integers in numeric order), as they stand when it is
-// called: later batches do not change what it sees. The key is fn's to keep.
+// Heads calls fn for every row ever seen of a table, deleted ones too, in
+// ascending order of their canonical keys compared as bytes, as they stand when
+// it is called: later batches do not change what it sees. The key is fn's to
+// keep.
 func (l *Log) Heads(ctx context.Context, table string, fn func(key []byte, h Head) error) error {
 	number, ok := l.committed.Load().tables[table]
 	if !ok {
@@ -87,11 +105,7 @@ func (l *Log) Heads(ctx context.Context, table string, fn func(key []byte, h Hea
 		if err != nil {
 			return l.noteCorrupt(&CorruptError{File: l.index.path, Offset: -1, Reason: "row's head is malformed", Err: err})
 		}
-		key, err := appendCanonical(nil, indexKey[len(prefix):])
-		if err != nil {
-			return l.noteCorrupt(&CorruptError{File: l.index.path, Offset: -1, Reason: "row's key is malformed", Err: err})
-		}
-		return fn(key, h)
+		return fn(bytes.Clone(indexKey[len(prefix):]), h)
 	})
 }
 

@@ -21,7 +21,7 @@ import (
 const (
 	prefixCommit = 'c' // the committed state
 	prefixFormat = 'f' // the FORMAT file's text
-	prefixHead   = 'h' // u32 table number ‖ ordered key: a row's latest version
+	prefixHead   = 'h' // u32 table number ‖ canonical key: a row's latest version
 	prefixNamed  = 'n' // name: a named state
 	prefixOwner  = 'o' // kind ‖ …: an owner's number
 	prefixSchema = 's' // u32 number: a column list

@@ -56,14 +56,15 @@ func (n OwnerName) append(b []byte, tableNumber func(string) uint32) ([]byte, er
 	case OwnerTable:
 		return binary.BigEndian.AppendUint32(b, tableNumber(n.Table)), nil
 	case OwnerPatient:
-		r := dcbor.NewReader(n.Key)
-		cell := r.Raw()
-		if r.Done() != nil || !isCell(cell) {
+		if r := dcbor.NewReader(n.Key); r.Raw() == nil || r.Done() != nil {
 			return b, fmt.Errorf("%w: patient's key is not one canonical cell", ErrEntry)
 		}
-		return appendOrderedCell(b, cell), nil
+		return append(b, n.Key...), nil
 	case OwnerRow:
-		return appendOrdered(binary.BigEndian.AppendUint32(b, tableNumber(n.Table)), n.Key)
+		if !isCanonicalKey(n.Key) {
+			return b, fmt.Errorf("%w: key is not canonical", ErrEntry)
+		}
+		return append(binary.BigEndian.AppendUint32(b, tableNumber(n.Table)), n.Key...), nil
 	}
 	return b, fmt.Errorf("%w: unknown kind of owner %d", ErrEntry, n.Kind)
 }

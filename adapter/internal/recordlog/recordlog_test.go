@@ -20,12 +20,12 @@ import (
 
 func TestCreateRefusesADirectoryWithALog(t *testing.T) {
 	o := testOptions(t)
-	dir := t.TempDir()
+	dir := quickDir(t)
 	must(t, Create(dir, testOrigin, o))
 	if err := Create(dir, testOrigin, o); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("second create: %v", err)
 	}
-	if _, err := Open(t.TempDir(), o); !errors.Is(err, ErrNoLog) {
+	if _, err := Open(quickDir(t), o); !errors.Is(err, ErrNoLog) {
 		t.Fatalf("open of an empty directory: %v", err)
 	}
 }
