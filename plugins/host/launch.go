@@ -152,7 +152,7 @@ func (o *Options) explainStart(ctx, start context.Context, p *process, err error
 		return ctx.Err()
 	case errors.As(err, &own):
 		return own
-	case p.cmd.Process == nil:
+	case p.started() == 0:
 		return o.fail(ErrStart, "its program cannot be started: "+startReason(err),
 			"check the path, that it is executable, and that it is built for this machine")
 	case errors.As(err, &contract):

@@ -3,6 +3,7 @@ package host
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +34,8 @@ type process struct {
 
 	mu       sync.Mutex
 	greeting greeting
+	pid      int  // 0 before the start
+	doomed   bool // killed, perhaps before the start
 }
 
 // greeting is what the process wrote first to its standard output.
@@ -61,7 +64,7 @@ func newProcess(command, env []string, out *output) (*process, error) {
 
 // Start implements runner.Runner.
 func (p *process) Start(context.Context) error {
-	if err := p.cmd.Start(); err != nil {
+	if err := p.spawn(); err != nil {
 		close(p.exited)
 		return fmt.Errorf("start process: %w", err)
 	}
@@ -73,6 +76,28 @@ func (p *process) Start(context.Context) error {
 		time.AfterFunc(drainPatience, p.closePipes)
 	}()
 	return nil
+}
+
+func (p *process) spawn() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.doomed {
+		return errDoomed
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	p.pid = p.cmd.Process.Pid
+	return nil
+}
+
+var errDoomed = errors.New("it was to end before it began")
+
+// started returns the process id, or 0 before the start.
+func (p *process) started() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
 }
 
 // drainPatience is how long the pipes of a process that ended are still read.
@@ -138,7 +163,7 @@ func (p *process) hasExited() bool {
 // settle gives a process that closed its standard output the moment it needs
 // to end by itself, so that its own exit status is what gets reported.
 func (p *process) settle(ctx context.Context) {
-	if p.cmd.Process == nil || p.greeted().seen {
+	if p.started() == 0 || p.greeted().seen {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainPatience)
@@ -166,8 +191,11 @@ func (p *process) Kill(context.Context) error {
 // killGroup kills the process and all that it started. It does nothing when
 // they are gone.
 func (p *process) killGroup() {
-	if p.cmd.Process != nil {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doomed = true
+	if p.pid != 0 {
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	}
 }
 
@@ -194,10 +222,10 @@ func (p *process) Name() string { return p.cmd.Path }
 
 // ID implements runner.Runner.
 func (p *process) ID() string {
-	if p.cmd.Process == nil {
-		return "not started" // go-plugin cleans up only after what has an id
+	if pid := p.started(); pid != 0 {
+		return strconv.Itoa(pid)
 	}
-	return strconv.Itoa(p.cmd.Process.Pid)
+	return "not started" // go-plugin cleans up only after what has an id
 }
 
 // PluginToHost implements runner.Runner: both see the same file system.

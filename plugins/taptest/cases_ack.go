@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -116,11 +115,7 @@ func (k *kit) reportsGap(ctx context.Context, position tap.Position) (err error)
 			err = errors.Join(err, s.end())
 		}
 	}()
-	marker, err := k.insertMarker(ctx)
-	if err != nil {
-		return err
-	}
-	got, err := s.reach(ctx, marker)
+	seen, err := s.stream.await(ctx, "a gap", func(seen []event) bool { return len(seen) > 0 })
 	if errors.Is(err, tap.ErrPosition) {
 		s.stream = nil
 		return k.heardError(s.tap.Close())
@@ -128,10 +123,9 @@ func (k *kit) reportsGap(ctx context.Context, position tap.Position) (err error)
 	if err != nil {
 		return err
 	}
-	gap := slices.IndexFunc(got, func(e event) bool { return e.gap != nil })
-	change := slices.IndexFunc(got, func(e event) bool { return e.change != nil })
-	if gap < 0 || change < gap {
-		return errors.New("history was lost, and the stream goes on without a Gap before its first change")
+	if seen[0].gap == nil {
+		return errors.New("history was lost, and something else than a Gap comes first")
 	}
-	return nil
+	_, err = s.mark(ctx)
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -26,6 +28,10 @@ func fenceUnderWriter(ctx context.Context, k *kit) (err error) {
 	if err := k.needsStream(); err != nil {
 		return err
 	}
+	w, err := k.newWriter(ctx)
+	if err != nil {
+		return err
+	}
 	s, err := k.openNow(ctx)
 	if err != nil {
 		return err
@@ -34,44 +40,36 @@ func fenceUnderWriter(ctx context.Context, k *kit) (err error) {
 	if d := s.tap.Describe(); !d.Scan || !d.Fetch {
 		return skipped("the tap does not serve both scan and fetch")
 	}
-	rows, err := k.newRows(ctx, fenceRows)
-	if err != nil {
-		return err
-	}
-	baseline, err := k.Source.Rows(ctx)
-	if err != nil {
-		return fmt.Errorf("read the source: %w", err)
-	}
-	writer := k.write(ctx, rows)
+	w.start(ctx)
 	began := time.Now()
 	for round := 0; err == nil && (round < leastRounds || round < mostRounds && time.Since(began) < fenceTime); round++ {
-		err = s.fenceRound(ctx, rows, baseline)
+		err = s.fenceRound(ctx, w)
 	}
-	return errors.Join(err, writer.stop())
+	return errors.Join(err, w.stop())
 }
 
-// fenceRound reads the table by scans, and its rows by fetch, and checks each
-// chunk at its fence.
-func (s *session) fenceRound(ctx context.Context, rows []int, baseline map[int]int) error {
-	err := s.pages(ctx, fencePage, func(chunk *tap.Chunk) error { return s.checkAtFence(ctx, chunk, nil, baseline) })
+// fenceRound reads the table by scans, and the writer's rows by fetch, and
+// checks each chunk at its fence.
+func (s *session) fenceRound(ctx context.Context, w *writer) error {
+	err := s.pages(ctx, fencePage, func(chunk *tap.Chunk) error { return s.checkAtFence(ctx, chunk, nil, w) })
 	if err != nil {
 		return err
 	}
 	var keys [][]row.Value
-	for _, number := range rows {
+	for _, number := range w.rows {
 		keys = append(keys, s.kit.Source.Key(number))
 	}
 	chunk, err := s.tap.Fetch(ctx, s.kit.Table, keys)
 	if err != nil {
 		return fmt.Errorf("fetch: %w", s.kit.heardError(err))
 	}
-	return s.checkAtFence(ctx, &chunk, rows, baseline)
+	return s.checkAtFence(ctx, &chunk, w.rows, w)
 }
 
-// checkAtFence holds what a chunk saw against what the stream had delivered at
-// its fence: of each row nothing newer, and no row gone without its delete.
-// The asked rows are those that the chunk had to hold if they were there.
-func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []int, baseline map[int]int) error {
+// checkAtFence holds what a chunk saw of the writer's rows against what the
+// stream had delivered of them at its fence. The asked rows are those that the
+// chunk would hold if they were there.
+func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []int, w *writer) error {
 	saw := map[int]int{}
 	if err := s.kit.read(chunk.Rows, saw); err != nil {
 		return err
@@ -80,45 +78,115 @@ func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []in
 	if err != nil {
 		return err
 	}
-	delivered, err := s.kit.history(before)
+	told, err := s.kit.history(before)
 	if err != nil {
 		return err
 	}
-	newest, deleted := summary(delivered)
-	for number, content := range saw {
-		if content > max(newest[number], baseline[number]) {
-			return fmt.Errorf("a chunk saw row %d with content %d, and at its fence the stream had delivered %d",
-				number, content, max(newest[number], baseline[number]))
+	delivered := told.byRow()
+	for _, number := range asked {
+		if _, present := saw[number]; !present {
+			saw[number] = gone
 		}
 	}
-	for _, number := range asked {
-		_, present := saw[number]
-		_, was := baseline[number]
-		if was && !present && !deleted[number] {
-			return fmt.Errorf("a chunk saw row %d gone, and at its fence the stream had not delivered that", number)
+	for number, content := range saw {
+		states := w.states(number)
+		if states == nil {
+			continue
+		}
+		if err := s.kit.inTime(states, delivered[number], content); err != nil {
+			return fmt.Errorf("a chunk and its fence: row %d %w", number, err)
 		}
 	}
 	return nil
 }
 
-// summary tells of each row the newest content that was delivered, and whether
-// a delete was.
-func summary(h history) (newest map[int]int, deleted map[int]bool) {
-	newest, deleted = map[int]int{}, map[int]bool{}
+// gone is the content of a row that was deleted.
+const gone = 0
+
+// byRow lists what became of each row, in order.
+func (h history) byRow() map[int][]int {
+	out := map[int][]int{}
 	for _, transaction := range h {
 		for _, change := range transaction {
-			newest[change.number] = max(newest[change.number], change.content)
-			deleted[change.number] = deleted[change.number] || change.content == 0
+			out[change.number] = append(out[change.number], change.content)
 		}
 	}
-	return newest, deleted
+	return out
 }
 
-// A writer changes rows until it is stopped.
+// inTime checks one row: of the states that it had in turn, the stream must
+// have told the one that the chunk saw, or a later one.
+func (k *kit) inTime(states, delivered []int, saw int) error {
+	seen := slices.Index(states, saw)
+	if seen < 0 {
+		return fmt.Errorf("was seen with content %d (0: gone), which it never had", saw)
+	}
+	if told := k.reached(states, delivered); told < seen {
+		return fmt.Errorf("was seen in its state %d, and the stream had told state %d", seen, told)
+	}
+	return nil
+}
+
+// reached is the latest of a row's states, the one before the stream began
+// being 0, that what the stream delivered can be. A tap of assurance every
+// version tells each; another may pass some over, and then a delete that it
+// tells may be the last one.
+func (k *kit) reached(states, delivered []int) int {
+	if k.Assurance == tap.EveryVersion || len(delivered) == 0 {
+		return len(delivered)
+	}
+	last := delivered[len(delivered)-1]
+	for i, state := range slices.Backward(states) {
+		if state == last {
+			return i
+		}
+	}
+	return 0
+}
+
+// A writer changes its rows until it is stopped, and keeps what it does.
 type writer struct {
+	kit    *kit
+	rows   []int
 	cancel context.CancelFunc
 	ended  chan struct{}
 	err    error // read after ended
+
+	mu   sync.Mutex
+	done map[int][]int // each row's states, from before the stream
+}
+
+// newWriter makes the rows that a writer will work on.
+func (k *kit) newWriter(ctx context.Context) (*writer, error) {
+	rows, err := k.newRows(ctx, fenceRows)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{kit: k, rows: rows, ended: make(chan struct{}), done: map[int][]int{}}
+	for _, number := range rows {
+		step := k.insert(number)
+		w.keep(step)
+		if err := k.apply(ctx, step); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// keep notes a step before it is done, so that nobody sees what is not noted.
+func (w *writer) keep(steps ...Step) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range steps {
+		w.done[s.Row] = append(w.done[s.Row], s.Content) // a delete has content 0
+	}
+}
+
+// states returns a row's states so far; nil for a row of somebody else.
+func (w *writer) states(number int) []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.done[number])
 }
 
 func (w *writer) stop() error {
@@ -127,34 +195,31 @@ func (w *writer) stop() error {
 	return w.err
 }
 
-// write inserts, changes and deletes the rows in turn. The kit gives no other
+// start changes, deletes and inserts the rows in turn. The kit gives no
 // numbers meanwhile.
-func (k *kit) write(ctx context.Context, rows []int) *writer {
-	w := &writer{ended: make(chan struct{})}
+func (w *writer) start(ctx context.Context) {
 	ctx, w.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(w.ended)
 		pace := time.NewTicker(writeEvery)
 		defer pace.Stop()
-		present := map[int]bool{}
 		for turn := 0; ctx.Err() == nil && w.err == nil; turn++ {
-			steps := []Step{k.turn(rows[turn%len(rows)], present, turn), k.turn(rows[(turn*5+3)%len(rows)], present, turn+1)}
+			steps := []Step{w.turn(w.rows[turn%fenceRows], turn), w.turn(w.rows[(turn+5)%fenceRows], turn+1)}
+			w.keep(steps...)
 			// The transaction is not interrupted: half a write proves nothing.
-			w.err = k.apply(context.WithoutCancel(ctx), steps...)
+			w.err = w.kit.apply(context.WithoutCancel(ctx), steps...)
 			<-pace.C
 		}
 	}()
-	return w
 }
 
-func (k *kit) turn(number int, present map[int]bool, turn int) Step {
+func (w *writer) turn(number, turn int) Step {
+	states := w.states(number)
 	switch {
-	case !present[number]:
-		present[number] = true
-		return k.insert(number)
+	case states[len(states)-1] == gone:
+		return w.kit.insert(number)
 	case turn%7 == 0:
-		delete(present, number)
-		return k.delete(number)
+		return w.kit.delete(number)
 	}
-	return k.update(number)
+	return w.kit.update(number)
 }

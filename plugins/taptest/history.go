@@ -214,3 +214,15 @@ func (h history) ids() []string {
 	}
 	return out
 }
+
+// upTo leaves out the rows of numbers above the given one.
+func (h history) upTo(most int) history {
+	var out history
+	for _, transaction := range h {
+		kept := slices.DeleteFunc(slices.Clone(transaction), func(c happened) bool { return c.number > most })
+		if len(kept) > 0 {
+			out = append(out, kept)
+		}
+	}
+	return out
+}

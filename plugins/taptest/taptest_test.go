@@ -3,6 +3,7 @@ package taptest_test
 import (
 	"testing"
 
+	"github.com/emrbchain/emrbchain/plugins/internal/memtap"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 	"github.com/emrbchain/emrbchain/plugins/taptest"
 )
@@ -19,6 +20,15 @@ func TestReferenceTapOfLastVersionConforms(t *testing.T) {
 		remotely(t, &h)
 	}
 	taptest.Subtests(t, h)
+}
+
+// TestTapThatMergesTransactionsConforms: of assurance last version, rows may be
+// told as they are later, and waiting transactions as one.
+func TestTapThatMergesTransactionsConforms(t *testing.T) {
+	taptest.Subtests(t, harness(tap.LastVersion, func(t *memtap.Tap) tap.Tap {
+		t.Merge = true
+		return t
+	}))
 }
 
 // TestReferenceTapOfScanOnlyConforms runs the cases that need no changes; those

@@ -26,6 +26,9 @@ type Tap struct {
 	Backend   Backend
 	Assurance tap.Assurance
 	Known     []tap.Table // the tables that the source has
+	// Merge makes a tap of assurance last version read rows as they are now and
+	// tell transactions that wait together as one.
+	Merge bool
 
 	name    string
 	covered []tap.Table
@@ -209,11 +212,10 @@ func (t *Tap) Stream(ctx context.Context, from tap.Position, sink tap.Sink) erro
 			return err
 		}
 		select {
-		case transaction := <-reader.found:
-			if err := t.deliver(sink, transaction); err != nil {
+		case found := <-reader.found:
+			if at, err = t.deliverAll(ctx, sink, found); err != nil {
 				return err
 			}
-			at = transaction.Number
 		case <-t.added:
 		case <-reader.ended:
 			return reader.err
@@ -240,9 +242,9 @@ func (t *Tap) begin(ctx context.Context, from tap.Position, sink tap.Sink) (uint
 	return at, nil
 }
 
-// A reader reads transactions ahead of the stream, one at a time.
+// A reader reads transactions ahead of the stream.
 type reader struct {
-	found chan Transaction
+	found chan []Transaction
 	ended chan struct{}
 	err   error // read after ended
 }
@@ -250,16 +252,16 @@ type reader struct {
 func (r *reader) wait() { <-r.ended }
 
 func (t *Tap) read(ctx context.Context, at uint64) *reader {
-	r := &reader{found: make(chan Transaction), ended: make(chan struct{})}
+	r := &reader{found: make(chan []Transaction), ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		for r.err == nil {
 			var found []Transaction
 			found, r.err = t.Backend.Read(ctx, at)
-			for _, transaction := range found {
+			if len(found) > 0 {
 				select {
-				case r.found <- transaction:
-					at = transaction.Number
+				case r.found <- found:
+					at = found[len(found)-1].Number
 				case <-ctx.Done():
 				}
 			}
@@ -289,6 +291,24 @@ func (t *Tap) deliverFences(sink tap.Sink, at uint64) error {
 		}
 	}
 	return nil
+}
+
+// deliverAll delivers transactions, with the fences that fall between them, and
+// returns the number of the last.
+func (t *Tap) deliverAll(ctx context.Context, sink tap.Sink, all []Transaction) (uint64, error) {
+	last := all[len(all)-1].Number
+	if t.Merge {
+		return last, t.deliverMerged(ctx, sink, all)
+	}
+	for _, transaction := range all {
+		if err := t.deliver(sink, transaction); err != nil {
+			return 0, err
+		}
+		if err := t.deliverFences(sink, transaction.Number); err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
 }
 
 func (t *Tap) deliver(sink tap.Sink, transaction Transaction) error {
