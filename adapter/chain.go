@@ -47,11 +47,11 @@ func (c *chain) Head(ctx context.Context) (anchoring.Head, error) {
 	defer cancel()
 	held, ok, err := c.client.Log(ctx, c.logID)
 	if err != nil {
-		return anchoring.Head{}, err
+		return anchoring.Head{}, mended(err)
 	}
 	if !ok {
 		if held, err = c.client.RegisterLog(ctx, c.member, c.signer, c.logID, c.logKey); err != nil {
-			return anchoring.Head{}, fmt.Errorf("register the log: %w", err)
+			return anchoring.Head{}, mended(fmt.Errorf("register the log: %w", err))
 		}
 	}
 	return anchoring.Head{Size: held.Head.Size, Root: held.Head.Root}, nil
@@ -62,7 +62,7 @@ func (c *chain) Submit(ctx context.Context, checkpoint []byte, oldSize uint64, p
 	ctx, cancel := context.WithTimeout(ctx, submitTime)
 	defer cancel()
 	_, err := c.client.SubmitAnchor(ctx, client.AnchorRequest{Note: checkpoint, OldSize: oldSize, Proof: proof})
-	return err
+	return mended(err)
 }
 
 // Receipt fetches and checks the receipt of an anchor.
@@ -75,7 +75,7 @@ func (c *chain) Receipt(ctx context.Context, size uint64) (anchoring.Receipt, er
 	}
 	parts, err := c.client.ReceiptParts(ctx, rules.AnchorKey(c.logID, c.incarnation, size))
 	if err != nil {
-		return anchoring.Receipt{}, err
+		return anchoring.Receipt{}, mended(err)
 	}
 	links, err := c.links(ctx, trust, parts.Height+1)
 	if err != nil {
@@ -119,6 +119,17 @@ func (c *chain) Heartbeat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, submitTime)
 	defer cancel()
 	_, err := c.client.Heartbeat(ctx, c.logID, c.incarnation, c.logSigner)
+	return mended(err)
+}
+
+// mended adds to an error that passes what a person can do about it.
+func mended(err error) error {
+	switch {
+	case errors.Is(err, client.ErrNotFinal):
+		return fmt.Errorf("%w; if it stays so, a third of the chain's validators or more are down: start them. Nothing is lost meanwhile", err)
+	case errors.Is(err, client.ErrUnreachable):
+		return fmt.Errorf("%w; start the node that chain.rpc names, or correct chain.rpc. Nothing is lost meanwhile", err)
+	}
 	return err
 }
 

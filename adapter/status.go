@@ -131,7 +131,7 @@ func (s *Sidecar) chainStatus(ctx context.Context, out *api.Status) error {
 	defer cancel()
 	node, err := s.chain.client.Status(ctx)
 	if err != nil {
-		out.Chain.Problem = err.Error()
+		out.Chain.Problem = mended(err).Error()
 		return nil
 	}
 	out.Chain.Reachable, out.Chain.Height, out.Chain.Faulty = true, node.Height, node.Tolerates
