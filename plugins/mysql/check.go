@@ -81,16 +81,19 @@ func is(values ...string) func(string) bool {
 	}
 }
 
-func wantedVariables(acceptNotDurable bool) []wanted {
+func wantedVariables(s *settings) []wanted {
+	own := strconv.FormatUint(uint64(s.ServerID), 10)
 	list := []wanted{
 		{"log_bin", is("1", "ON"), "the server keeps no binary log",
 			"set log_bin in the [mariadb] section of my.cnf and restart the server"},
-		{"server_id", func(v string) bool { return v != "0" }, "the server has no id", "SET GLOBAL server_id=1"},
+		{"server_id", func(v string) bool { return v != "0" && v != own },
+			"the server has no id, or the tap was given the server's own",
+			"SET GLOBAL server_id=1, and give the tap another in its setting server_id or none"},
 		{"binlog_format", is("ROW"), "changes are not logged as rows", "SET GLOBAL binlog_format=ROW"},
 		{"binlog_row_image", is("FULL"), "rows are not logged whole", "SET GLOBAL binlog_row_image=FULL"},
 		{"binlog_row_metadata", is("FULL"), "the log does not name columns", "SET GLOBAL binlog_row_metadata=FULL"},
 	}
-	if acceptNotDurable {
+	if s.AcceptNotDurable {
 		return list
 	}
 	const lost = "a crash of the server may lose commits that were logged, or log entries of commits that were kept"
@@ -112,7 +115,7 @@ func (c *check) checkVariables(ctx context.Context) error {
 			"tap a MariaDB server of 10.11 or later")
 		return nil // the variables below have other names elsewhere
 	}
-	for _, w := range wantedVariables(c.settings.AcceptNotDurable) {
+	for _, w := range wantedVariables(c.settings) {
 		value, err := queryStrings(ctx, c.db, "SELECT @@GLOBAL."+w.variable)
 		if err != nil {
 			return err
@@ -158,7 +161,7 @@ func (c *check) checkGrants(ctx context.Context) error {
 
 func (c *check) checkTables(ctx context.Context) error {
 	for _, name := range c.tables {
-		_, err := queryStrings(ctx, c.db, "SELECT 1 FROM "+quoteTable(name)+" LIMIT 0")
+		_, err := queryStrings(ctx, c.db, "SELECT * FROM "+quoteTable(name)+" LIMIT 0")
 		switch serverError(err) {
 		case errorTableDenied, errorSchemaDenied, errorColumnDenied:
 			c.problem("account "+c.account, "it may not read table "+name,

@@ -155,6 +155,8 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 			"SET SESSION binlog_row_image=MINIMAL", "UPDATE emr.t SET v = 'x'"}},
 		{name: "noblob image", gap: "in part only", statements: []string{
 			"SET SESSION binlog_row_image=NOBLOB", "UPDATE emr.t SET v = 'y'"}},
+		{name: "no column names", gap: "binlog_row_metadata=FULL", statements: []string{
+			"SET GLOBAL binlog_row_metadata=NO_LOG", "UPDATE emr.t SET v = 'y'", "SET GLOBAL binlog_row_metadata=FULL"}},
 		{name: "XA", gap: "XA transaction", statements: []string{
 			"XA START 'a'", "UPDATE emr.t SET v = 'z'", "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'"}},
 		{name: "truncate", schema: "TRUNCATE TABLE", rewritten: true, statements: []string{"TRUNCATE TABLE emr.t"}},

@@ -47,7 +47,9 @@ func begin(ctx context.Context, db *sql.DB) (*snapshot, error) {
 // itself.
 func (s *snapshot) end() {
 	// The context of the read may be over, and the rollback must still be sent.
-	_, _ = s.conn.ExecContext(context.Background(), "ROLLBACK")
+	ctx, cancel := context.WithTimeout(context.Background(), dialPatience)
+	defer cancel()
+	_, _ = s.conn.ExecContext(ctx, "ROLLBACK")
 	s.conn.Close()
 }
 
@@ -142,7 +144,7 @@ func readError(name string, err error) error {
 // definition reads the table's definition under a metadata lock that lasts as
 // long as the snapshot, so that it is the one by which the rows are read.
 func (s *snapshot) definition(ctx context.Context, name string) (*definition, error) {
-	_, err := queryStrings(ctx, s.conn, "SELECT 1 FROM "+quoteTable(name)+" LIMIT 0")
+	_, err := queryStrings(ctx, s.conn, "SELECT * FROM "+quoteTable(name)+" LIMIT 0")
 	switch serverError(err) {
 	case errorNoTable, errorNoDatabase, errorTableDenied, errorSchemaDenied, errorColumnDenied:
 	default:

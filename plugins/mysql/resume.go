@@ -47,34 +47,31 @@ func serverStart(ctx context.Context, conn querier) (int64, error) {
 const startTolerance = 5
 
 // checkHistory looks whether the server's history can still be the one of p,
-// before the log is read. Its error is a *historyError if it cannot.
-func (t *Tap) checkHistory(ctx context.Context, p *position) error {
+// before the log is read; its error is a *historyError if it cannot. It also
+// reports whether the server was restarted since.
+func (t *Tap) checkHistory(ctx context.Context, p *position) (restarted bool, err error) {
 	conn, err := t.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return false, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
 	executed, err := executedNow(ctx, conn)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, g := range p.executed {
 		if !executed.covers(g) {
-			return &historyError{reason: "the server has not got transaction " + g.String() +
+			return false, &historyError{reason: "the server has not got transaction " + g.String() +
 				", which was read from it before: it was reset, or restored from an older copy"}
 		}
 	}
 	started, err := serverStart(ctx, conn)
 	if err != nil {
-		return err
+		return false, err
 	}
-	restarted := started > p.started+startTolerance || started < p.started-startTolerance
+	restarted = started > p.started+startTolerance || started < p.started-startTolerance
 	p.started = started
-	if restarted && t.settings.AcceptNotDurable {
-		return &historyError{reason: "the server was restarted and does not keep its commits safe " +
-			"(innodb_flush_log_at_trx_commit, sync_binlog): what its log says and what its tables hold may differ"}
-	}
-	return nil
+	return restarted, nil
 }
 
 func executedNow(ctx context.Context, conn *sql.Conn) (gtidSet, error) {

@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 
@@ -46,6 +45,8 @@ type shape struct {
 	// exact says that the definition known when the shape was made agrees with
 	// the log; otherwise the tap reads what was written before a later ALTER.
 	exact bool
+	// unreadable says why rows of this shape cannot be read at all.
+	unreadable string
 }
 
 // A wireColumn is a column as it stands in row events.
@@ -64,9 +65,10 @@ type wireColumn struct {
 // makeShape joins what the log says of a table's columns (names, types, signs,
 // character sets, labels) with what only the server's definition knows (which
 // are generated, which of the binary ones are UUIDs, the key).
-func makeShape(event *replication.TableMapEvent, d *definition, charsets map[uint64]string) (*shape, error) {
+func makeShape(event *replication.TableMapEvent, d *definition, charsets map[uint64]string) *shape {
 	if len(event.ColumnName) != int(event.ColumnCount) {
-		return nil, fmt.Errorf("read table map of %s: it has no column names: SET GLOBAL binlog_row_metadata=FULL", d.name)
+		return &shape{exact: true, table: d.table(), unreadable: "rows were logged without the names of their columns: " +
+			"SET GLOBAL binlog_row_metadata=FULL"}
 	}
 	s := &shape{exact: true, columns: wireColumns(event, charsets)}
 	for i := range s.columns {
@@ -74,7 +76,7 @@ func makeShape(event *replication.TableMapEvent, d *definition, charsets map[uin
 	}
 	s.exact = s.exact && len(s.columns) == len(d.columns)
 	s.table = s.makeTable(event, d)
-	return s, nil
+	return s
 }
 
 func wireColumns(event *replication.TableMapEvent, charsets map[uint64]string) []wireColumn {

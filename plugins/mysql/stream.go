@@ -91,12 +91,16 @@ func (s *stream) resume(ctx context.Context, from tap.Position) error {
 		return err
 	}
 	s.unverified = s.at.hasLast()
-	err = s.tap.checkHistory(ctx, s.at)
+	restarted, err := s.tap.checkHistory(ctx, s.at)
 	var lost *historyError
-	if errors.As(err, &lost) {
+	switch {
+	case errors.As(err, &lost):
 		return s.skip(ctx, lost.reason)
+	case err != nil || !restarted || !s.tap.settings.AcceptNotDurable:
+		return err
 	}
-	return err
+	return s.sink.Gap(tap.Gap{Position: s.at.encode(), Reason: "the server was restarted and does not keep its commits " +
+		"safe (innodb_flush_log_at_trx_commit, sync_binlog): what its log says and what its tables hold may differ"})
 }
 
 // skip gives up what lies between the last position and now, and says so.
@@ -183,6 +187,9 @@ func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) err
 	case *replication.HeartbeatEvent:
 		return s.heartbeat(event, e)
 	case *replication.MariadbGTIDEvent:
+		if err := s.abandon(ctx, event); err != nil {
+			return err
+		}
 		s.open.begin(gtid{domain: e.GTID.DomainID, server: e.GTID.ServerID, sequence: e.GTID.SequenceNumber}, e.Flags)
 	case *replication.TableMapEvent:
 		return s.mapTable(ctx, event, e)
@@ -198,6 +205,16 @@ func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) err
 		return s.other(ctx, event)
 	}
 	return nil
+}
+
+// abandon ends a transaction whose end the tap did not recognise, and says so.
+func (s *stream) abandon(ctx context.Context, event *replication.BinlogEvent) error {
+	if !s.open.open() {
+		return nil
+	}
+	s.open.rows = s.open.rows[:0]
+	s.open.gap("a transaction ended in a way that the tap does not know")
+	return s.end(ctx, event)
 }
 
 // rotated returns the offset already reached in a file that is announced: a
@@ -263,16 +280,14 @@ func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e
 // makeShape makes a shape from the definition known; where that does not agree
 // with the log, from the one in force now.
 func (s *stream) makeShape(ctx context.Context, name string, e *replication.TableMapEvent) (*shape, error) {
-	made, err := makeShape(e, s.known[name], s.tap.charsets)
-	if err == nil && !made.exact {
-		var d *definition
-		if d, err = readDefinition(ctx, s.tap.db, name); err == nil {
-			s.known[name] = d
-			made, err = makeShape(e, d, s.tap.charsets)
+	made := makeShape(e, s.known[name], s.tap.charsets)
+	if !made.exact {
+		d, err := readDefinition(ctx, s.tap.db, name)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if err != nil {
-		return nil, err
+		s.known[name] = d
+		made = makeShape(e, d, s.tap.charsets)
 	}
 	made.table = s.tap.shapes.intern(made.table)
 	return made, nil

@@ -96,6 +96,10 @@ func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *re
 	if s.table.Refused != "" {
 		return nil
 	}
+	if s.unreadable != "" {
+		x.gap(s.unreadable, s.table.Name)
+		return nil
+	}
 	if !whole(rows.ColumnBitmap1, rows.ColumnCount) || !whole(rows.ColumnBitmap2, rows.ColumnCount) ||
 		int(rows.ColumnCount) != len(s.columns) {
 		x.gap("rows were logged in part only (a session's binlog_row_image)", s.table.Name)
