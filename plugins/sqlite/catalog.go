@@ -39,7 +39,7 @@ type covered struct {
 	soundness
 }
 
-func (c *covered) marks() mark { return mark{Shape: c.shape, Triggers: c.mark} }
+func (t *covered) marks() mark { return mark{Shape: t.shape, Triggers: t.mark} }
 
 // marks returns the marks of all tables.
 func (c *catalog) marks() map[string]mark {

@@ -119,7 +119,9 @@ func TestMinusZeroAsAKeyIsAKeyOfItsOwn(t *testing.T) {
 	e.install(DefaultKeep)
 	x := e.open("k")
 	s := stream(t, x, nil)
-	e.exec("INSERT INTO k VALUES (-0.0, 1)", "UPDATE k SET id = 0.0")
+	e.exec("INSERT INTO k VALUES (-0.0, 1)")
+	s.settle()
+	e.exec("UPDATE k SET id = 0.0")
 	s.settle()
 	if diff := cmp.Diff(contents(t, x, "k", 5), s.rows); diff != "" {
 		t.Error(diff)
@@ -173,6 +175,37 @@ func TestFenceFollowsWhatItsReadSaw(t *testing.T) {
 			cancel()
 			<-done
 		})
+	}
+}
+
+// A fence waits for what its read saw, however far behind the stream is.
+func TestFenceWaitsForABacklog(t *testing.T) {
+	e := newEMR(t, patientsSQL)
+	e.install(DefaultKeep)
+	x := e.openWith(map[string]any{"batch": 1}, "patients")
+	s := stream(t, x, nil)
+	from := s.last()
+	s.stop()
+	for n := range 30 {
+		e.exec(fmt.Sprintf("INSERT INTO patients (id) VALUES (%d)", n))
+	}
+	chunk, err := x.Scan(t.Context(), "patients", nil, 100)
+	if err != nil || len(chunk.Rows) != 30 {
+		t.Fatalf("%d rows, %v", len(chunk.Rows), err)
+	}
+	s = stream(t, x, from)
+	s.wait(t, "the fence", func(events []any) bool {
+		for _, event := range events {
+			if f, ok := event.(tap.Fence); ok && f.ID == chunk.Fence {
+				return true
+			}
+		}
+		return false
+	})
+	for i, event := range s.events {
+		if _, ok := event.(tap.Fence); ok && i < 2*30 { // a change and a commit for each row
+			t.Errorf("the fence is event %d", i)
+		}
 	}
 }
 
