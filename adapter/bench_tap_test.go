@@ -1,0 +1,127 @@
+package adapter_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	gomysql "github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+	"github.com/rs/zerolog"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
+	"github.com/emrbchain/emrbchain/plugins/host"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// BenchmarkTapToRecordLog reads rows from MariaDB's binary log through the tap
+// into a record log, every batch synced, and compares with a bare read of the
+// same binary log by BinlogSyncer, the library under the tap. In "process" the
+// tap is a process of its own behind gRPC, as it is in the product.
+func BenchmarkTapToRecordLog(b *testing.B) {
+	for _, transaction := range []int{500, 1} {
+		rows := benchRows(transaction)
+		b.Run(fmt.Sprintf("rows-per-transaction=%d", transaction), func(b *testing.B) {
+			f := newFilled(b, rows, transaction)
+			b.Run("in-process", func(b *testing.B) { f.benchmark(b, f.emr.open) })
+			b.Run("process", func(b *testing.B) { f.benchmark(b, func() tap.Tap { return f.launch(b) }) })
+		})
+	}
+}
+
+// benchRows is how many rows one measurement reads.
+func benchRows(transaction int) int {
+	switch {
+	case testing.Short():
+		return 5_000
+	case transaction == 1:
+		return 30_000
+	}
+	return 100_000
+}
+
+// filled is a database whose table was filled after a log had taken it in
+// empty, and a copy of that log.
+type filled struct {
+	emr      *visitsSource
+	empty    *visitsLog
+	rows     int
+	from, to gomysql.Position
+}
+
+func newFilled(b *testing.B, rows, transaction int) *filled {
+	f := &filled{emr: newVisitsSource(b), empty: newVisitsLog(b), rows: rows}
+	t := f.emr.open()
+	detach := f.empty.attach(t)
+	f.empty.settled()
+	detach()
+	noError(b, t.Close())
+	f.empty.close()
+	f.from = f.position(b)
+	f.emr.fill(rows, transaction)
+	f.to = f.position(b)
+	return f
+}
+
+func (f *filled) position(b *testing.B) gomysql.Position {
+	var file, doDB, ignoreDB string
+	var offset uint32
+	noError(b, f.emr.server.Admin().QueryRow("SHOW MASTER STATUS").Scan(&file, &offset, &doDB, &ignoreDB))
+	return gomysql.Position{Name: file, Pos: offset}
+}
+
+// launch runs the tap as a process.
+func (f *filled) launch(b *testing.B) tap.Tap {
+	h, err := host.Launch(context.Background(), host.Options{Name: "emr", Logger: zerolog.Nop(),
+		Command: []string{sidecartest.Program(b), "tap", "mysql"}})
+	noError(b, err)
+	t := h.Tap()
+	f.emr.openTap(t)
+	return t
+}
+
+func (f *filled) benchmark(b *testing.B, open func() tap.Tap) {
+	var work, peer spent
+	for b.Loop() {
+		peer.measure(b, func() { f.bareRead(b) })
+		t, s := open(), f.empty.copied()
+		before := s.log.Size()
+		var detach func()
+		work.measure(b, func() {
+			detach = s.attach(t)
+			s.logged(before + uint64(f.rows))
+		})
+		detach()
+		noError(b, t.Close())
+		s.close()
+	}
+	compare(b, "row", b.N*f.rows, work, peer)
+}
+
+// bareRead reads the same part of the binary log and drops it.
+func (f *filled) bareRead(b *testing.B) {
+	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{ServerID: 4711, Flavor: gomysql.MariaDBFlavor,
+		Host: "127.0.0.1", Port: uint16(f.emr.server.Port()), User: "tap", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	defer syncer.Close()
+	streamer, err := syncer.StartSync(f.from)
+	noError(b, err)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	for rows := 0; ; {
+		event, err := streamer.GetEvent(ctx)
+		noError(b, err)
+		if e, ok := event.Event.(*replication.RowsEvent); ok {
+			rows += len(e.Rows)
+		}
+		if event.Header.LogPos >= f.to.Pos {
+			if rows != f.rows {
+				b.Fatal("the bare read saw " + strconv.Itoa(rows) + " rows")
+			}
+			return
+		}
+	}
+}
