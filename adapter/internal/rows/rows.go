@@ -80,6 +80,9 @@ func (r *Recorder) shape(t *tap.Table) (*shape, error) {
 	if !ok {
 		return nil, fmt.Errorf("table %s is not in the configuration", t.Name)
 	}
+	if err := commit.CheckColumns(t.Columns); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name, err)
+	}
 	s := &shape{encoded: commit.AppendColumns(nil, t.Columns), patient: -1}
 	if m.Patient != "" {
 		s.patient = slices.IndexFunc(t.Columns, func(c row.Column) bool { return c.Name == m.Patient })
