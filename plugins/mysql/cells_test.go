@@ -3,10 +3,12 @@ package mysql_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/mysql"
 	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -67,6 +69,12 @@ func columnCases() []columnCase {
 		columnCase{"JSON", []string{`'{"b": 1.0,  "a":[1,2]}'`, "'null'"}, nil},
 		columnCase{"GEOMETRY", []string{"POINT(1,2)", "ST_GeomFromText('LINESTRING(0 0,1 1)')"}, nil},
 		columnCase{"POINT", []string{"POINT(-0.5,1e300)"}, nil},
+		columnCase{"LINESTRING", []string{"ST_GeomFromText('LINESTRING(0 0,1 1)')"}, nil},
+		columnCase{"POLYGON", []string{"ST_GeomFromText('POLYGON((0 0,1 1,1 0,0 0))')"}, nil},
+		columnCase{"MULTIPOINT", []string{"ST_GeomFromText('MULTIPOINT(0 0,1 1)')"}, nil},
+		columnCase{"MULTILINESTRING", []string{"ST_GeomFromText('MULTILINESTRING((0 0,1 1))')"}, nil},
+		columnCase{"MULTIPOLYGON", []string{"ST_GeomFromText('MULTIPOLYGON(((0 0,1 1,1 0,0 0)))')"}, nil},
+		columnCase{"GEOMETRYCOLLECTION", []string{"ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2))')"}, nil},
 		columnCase{"UUID", []string{"'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffff00'", "'123e4567-e89b-12d3-a456-426655440000'"}, randomUUID},
 		columnCase{"INET6", []string{"'::'", "'::1'", "'2001:db8::'", "'::ffff:1.2.3.4'"}, nil},
 		columnCase{"INET4", []string{"'0.0.0.0'", "'255.255.255.0'", "'1.0.0.0'"}, nil},
@@ -249,6 +257,19 @@ func createCases(s *mariadbtest.Server, cases []columnCase) []string {
 		s.Exec("CREATE TABLE " + names[i] + " (id INT PRIMARY KEY, v " + c.declared + ")")
 	}
 	return names
+}
+
+// TestEveryCoveredTypeIsCompared holds the cases of this file to TYPES.md.
+func TestEveryCoveredTypeIsCompared(t *testing.T) {
+	for _, name := range mysql.CoveredTypes() {
+		found := slices.ContainsFunc(columnCases(), func(c columnCase) bool {
+			rest, ok := strings.CutPrefix(c.declared, name)
+			return ok && (rest == "" || rest[0] == '(' || rest[0] == ' ')
+		})
+		if !found {
+			t.Errorf("type %s is in TYPES.md and in no case", name)
+		}
+	}
 }
 
 func TestSameCellSameBytes(t *testing.T) {

@@ -67,6 +67,9 @@ func (c *wireColumn) width(body []byte) (width, head int, err error) {
 	case mysql.MYSQL_TYPE_DATETIME2:
 		return 5 + fractionBytes(c.meta), 0, nil
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
+		if c.meta&0xff > c.meta>>8 {
+			return 0, 0, fmt.Errorf("DECIMAL with more fraction digits than digits")
+		}
 		return decimalBytes(c.meta), 0, nil
 	case mysql.MYSQL_TYPE_BIT:
 		return (int(c.meta>>8)*8 + int(c.meta&0xff) + 7) / 8, 0, nil

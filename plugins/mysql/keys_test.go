@@ -16,7 +16,7 @@ import (
 func keyCases() []columnCase {
 	var cases []columnCase
 	for _, c := range columnCases() {
-		for _, no := range []string{"BLOB", "TEXT", "JSON", "GEOMETRY", "POINT", "SET(", "NULL", "INVISIBLE", "ÿ", "國"} {
+		for _, no := range []string{"BLOB", "TEXT", "JSON", "GEOMETRY", "POINT", "LINESTRING", "POLYGON", "SET(", "NULL", "INVISIBLE", "ÿ", "國"} {
 			if strings.Contains(c.declared, no) {
 				c.declared = ""
 			}

@@ -1,0 +1,109 @@
+package mysql
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write TYPES.md anew")
+
+const typesHead = `# Column types of the mysql tap
+
+How each column type of MariaDB becomes a value, so that a cell has the same
+bytes in the change stream, in a scan and in a fetch. The tests write this page
+from the rules in rules.go, and compare all three ways on a real server for the
+edge values and random values of every type and character set below.
+
+| column type | value | how the bytes are made to agree | in a key |
+|---|---|---|---|
+`
+
+const typesMiddle = `
+NULL is null in every type. Generated columns are left out and named in the
+table's notes. INVISIBLE columns are columns like any other.
+
+Text is never converted: the server's own conversion to UTF-8 maps different
+characters of some sets to one. A character set is named as the server names it,
+but utf8mb3 and utf8mb4 are both utf8.
+
+## Refused
+
+A table with one of these columns is refused by name, with what to do about it.
+
+| column | reason | mend |
+|---|---|---|
+`
+
+const typesEnd = `
+Any other type is refused as not covered. So is a table that is a view, is
+system-versioned, has an engine other than InnoDB, or has neither a primary key
+nor a unique key of NOT NULL columns that can stand in a key; prefixes of
+columns cannot.
+`
+
+// inKeys says which kinds can stand in a key.
+func inKeys(k kind) string {
+	switch k {
+	case kindSet:
+		return "no"
+	case kindEnum:
+		return "if its labels are ASCII or UTF-8"
+	}
+	return "yes"
+}
+
+func typesPage() string {
+	var b strings.Builder
+	b.WriteString(typesHead)
+	for _, rule := range typeRules() {
+		names := strings.ToUpper(strings.ReplaceAll(rule.types, " ", ", "))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", names, rule.kind.valueType(), rule.note, inKeys(rule.kind))
+	}
+	b.WriteString(typesMiddle)
+	for _, rule := range refusalRules() {
+		fmt.Fprintf(&b, "| marked `%s` | %s | %s |\n", strings.TrimSpace(rule.mark), rule.reason, rule.mend)
+	}
+	b.WriteString(typesEnd)
+	return b.String()
+}
+
+func TestTypesPageListsTheRules(t *testing.T) {
+	if *update {
+		if err := os.WriteFile("TYPES.md", []byte(typesPage()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile("TYPES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(typesPage(), string(page)); diff != "" {
+		t.Errorf("TYPES.md differs from the rules; run the test with -update (-rules +page):\n%s", diff)
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	for _, c := range []struct {
+		dataType, columnType string
+		want                 kind
+	}{
+		{"int", "int(10) unsigned zerofill", kindUint},
+		{"int", "int(11)", kindInt},
+		{"decimal", "decimal(10,2) unsigned", kindDecimal},
+		{"year", "year(4)", kindYear},
+		{"year", "year(2)", kindNone},
+		{"varchar", "varchar(20) /*M!100301 COMPRESSED*/", kindNone},
+		{"time", "time(3) /* mariadb-5.3 */", kindNone},
+		{"vector", "vector(5)", kindNone},
+	} {
+		k, refused, mend := kindOf(c.dataType, c.columnType)
+		if k != c.want || (k == kindNone) != (refused != "") || (refused == "") != (mend == "") {
+			t.Errorf("kind of %s = %d, %q, %q; want %d", c.columnType, k, refused, mend, c.want)
+		}
+	}
+}
