@@ -3,7 +3,6 @@ package adapter_test
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -107,7 +106,7 @@ func anchorsOf(t *testing.T, log *recordlog.Log) []anchoring.Anchor {
 		size := binary.BigEndian.Uint64([]byte(name[len("anchor/at/"):]))
 		a, ok, err := anchoring.At(log, size)
 		if err != nil || !ok {
-			return fmt.Errorf("anchor of size %d: %w", size, errors.Join(err))
+			return fmt.Errorf("anchor of size %d: there %v: %v", size, ok, err)
 		}
 		anchors = append(anchors, a)
 		return checkAnchor(log, a, trust)
@@ -151,7 +150,7 @@ func sameAnchors(t *testing.T, chain *sidecartest.Chain, n int, logID string, an
 			for _, a := range anchors {
 				held, ok, err := chain.Client(i).Anchor(ctx, logID, 0, a.Size)
 				if err != nil || !ok || held.Height != a.Height {
-					return fmt.Errorf("node %d: anchor of size %d: there %v, height %d, want %d: %w", i, a.Size, ok, held.Height, a.Height, errors.Join(err))
+					return fmt.Errorf("node %d: anchor of size %d: there %v, height %d, want %d: %v", i, a.Size, ok, held.Height, a.Height, err)
 				}
 			}
 			return nil
