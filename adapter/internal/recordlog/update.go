@@ -11,7 +11,7 @@ import (
 // Update runs fn and commits its batch: whole and durable when Update returns
 // nil, not at all when fn or Update returns an error. Only with ErrReadOnly is
 // the outcome unknown until the log is opened again, when the batch is there
-// whole or not at all. Updates run one after the other.
+// whole or not at all. Updates run one after the other; fn must not call Update.
 func (l *Log) Update(fn func(*Batch) error) error {
 	if err := l.readers.enter(); err != nil {
 		return err
