@@ -111,11 +111,12 @@ func (a *Anchoring) Run(ctx context.Context) error {
 	ticker := time.NewTicker(a.options.Cadence)
 	defer ticker.Stop()
 	for {
+		began := a.options.Now()
 		err := a.Anchor(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if a.note(err) {
+		if a.note(began, err) {
 			return err
 		}
 		select {
@@ -126,8 +127,9 @@ func (a *Anchoring) Run(ctx context.Context) error {
 	}
 }
 
-// note keeps what an attempt came to, and reports whether it was the last.
-func (a *Anchoring) note(err error) (halted bool) {
+// note keeps what an attempt that began at a moment came to, and reports
+// whether it was the last.
+func (a *Anchoring) note(began time.Time, err error) (halted bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
@@ -140,7 +142,7 @@ func (a *Anchoring) note(err error) (halted bool) {
 	a.status.Error = err.Error()
 	a.status.Halted = errors.Is(err, ErrDiverged) || a.chain.Refused(err)
 	if a.status.OutOfReach.IsZero() {
-		a.status.OutOfReach = a.options.Now()
+		a.status.OutOfReach = began
 		a.options.Logger.Warn().Str("event", "not anchored").Bool("halted", a.status.Halted).Err(err).
 			Msg("the log grows on; its entries are not anchored")
 	}
