@@ -261,6 +261,7 @@ func createCases(s *mariadbtest.Server, cases []columnCase) []string {
 
 // TestEveryCoveredTypeIsCompared holds the cases of this file to TYPES.md.
 func TestEveryCoveredTypeIsCompared(t *testing.T) {
+	t.Parallel()
 	for _, name := range mysql.CoveredTypes() {
 		found := slices.ContainsFunc(columnCases(), func(c columnCase) bool {
 			rest, ok := strings.CutPrefix(c.declared, name)
@@ -273,6 +274,7 @@ func TestEveryCoveredTypeIsCompared(t *testing.T) {
 }
 
 func TestSameCellSameBytes(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	cases := columnCases()
 	random := 200

@@ -80,7 +80,7 @@ func follow(ctx context.Context, m tap.Tap, r *recorder) {
 	}
 }
 
-var binlogLine = regexp.MustCompile("GTID (\\d+-\\d+-\\d+)|^### (INSERT|UPDATE|DELETE)|^###   @(\\d)=(.*)$|^### (SET|WHERE)")
+var binlogLine = regexp.MustCompile(`GTID (\d+-\d+-\d+)|^### (INSERT|UPDATE|DELETE)|^###   @(\d)=(.*)$|^### (SET|WHERE)`)
 
 // history reads the server's log with its own program: one line per row change
 // of emr.t, under the event id that the tap should have given it.
@@ -136,6 +136,7 @@ func told(list []tap.Change) []string {
 // TestNothingLostNothingTwiceWhenTheServerIsKilled compares what the tap told
 // over kills of the server with the server's own log, change by change.
 func TestNothingLostNothingTwiceWhenTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	kills := 10
 	if testing.Short() {
@@ -176,6 +177,7 @@ func TestNothingLostNothingTwiceWhenTheServerIsKilled(t *testing.T) {
 // its fence each chunk must be what the stream's changes until then make of
 // the table.
 func TestScanAndStreamFitTogether(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v INT)")
 	m := open(t, s, "emr.t")

@@ -59,11 +59,10 @@ func open(t testing.TB, s *mariadbtest.Server, tables ...string) tap.Tap {
 
 // A recorder is a sink that keeps what it is given.
 type recorder struct {
-	mu      sync.Mutex
-	grown   chan struct{}
-	events  []any
-	stop    func(event any) bool // ends the stream before it takes the event
-	stopped bool
+	mu     sync.Mutex
+	grown  chan struct{}
+	events []any
+	stop   func(event any) bool // ends the stream before it takes the event
 }
 
 var errStop = errors.New("the test stops the stream")

@@ -46,6 +46,7 @@ func written(t *testing.T, s *mariadbtest.Server) tap.Position {
 }
 
 func TestRestoredServerThatReusesGTIDsIsAGap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))")
 	old := s.Backup()
@@ -62,6 +63,7 @@ func TestRestoredServerThatReusesGTIDsIsAGap(t *testing.T) {
 }
 
 func TestRestoredServerThatIsBehindIsAGap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))")
 	old := s.Backup()
@@ -71,6 +73,7 @@ func TestRestoredServerThatIsBehindIsAGap(t *testing.T) {
 }
 
 func TestResetLogIsAGap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))")
 	at := written(t, s)
@@ -79,6 +82,7 @@ func TestResetLogIsAGap(t *testing.T) {
 }
 
 func TestPurgedLogIsAGap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))")
 	at := written(t, s)
@@ -95,6 +99,7 @@ func TestPurgedLogIsAGap(t *testing.T) {
 // TestResumeAfterARestartIsNoGap: a server that was stopped and started goes on
 // in a new file of the same history.
 func TestResumeAfterARestartIsNoGap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))")
 	at := written(t, s)
@@ -111,6 +116,7 @@ func TestResumeAfterARestartIsNoGap(t *testing.T) {
 }
 
 func TestRestartOfAServerThatIsNotDurableIsAGap(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("SET GLOBAL sync_binlog=0")
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))")
@@ -146,6 +152,7 @@ type hole struct {
 }
 
 func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
+	t.Parallel()
 	for _, h := range []hole{
 		{name: "statement format", gap: "a statement changed rows", statements: []string{
 			"SET SESSION binlog_format=STATEMENT", "UPDATE emr.t SET v = 'x'"}},
@@ -171,7 +178,7 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 		{name: "drop", schema: "DROP TABLE", rewritten: true, statements: []string{"DROP TABLE emr.t"}},
 		{name: "drop database", schema: "DROP DATABASE", rewritten: true, statements: []string{"DROP DATABASE emr"}},
 	} {
-		t.Run(h.name, func(t *testing.T) { checkHole(t, h) })
+		t.Run(h.name, func(t *testing.T) { t.Parallel(); checkHole(t, h) })
 	}
 }
 
@@ -197,6 +204,7 @@ func checkHole(t *testing.T, h hole) {
 }
 
 func TestLostKeyRefusesTheTable(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (a INT NOT NULL, UNIQUE KEY u (a))")
 	r := stream(t, open(t, s, "emr.t"), nil)
@@ -248,6 +256,7 @@ func ignoreBad(err error) error {
 // TestLaggingTapReadsRowsByTheShapeTheyHad: rows that were written before
 // later ALTERs are told under the columns of their own time.
 func TestLaggingTapReadsRowsByTheShapeTheyHad(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, a VARCHAR(9), b ENUM('x','y'))")
 	m := open(t, s, "emr.t")
@@ -275,6 +284,7 @@ func TestLaggingTapReadsRowsByTheShapeTheyHad(t *testing.T) {
 // TestExoticTableOfOthersDoesNotStopTheStream: what the tap cannot read harms
 // nobody as long as it is not configured.
 func TestExoticTableOfOthersDoesNotStopTheStream(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)",
 		"CREATE TABLE emr.exotic (id INT PRIMARY KEY, a VARCHAR(50) COMPRESSED, b TEXT COMPRESSED, c INT)",
@@ -288,6 +298,7 @@ func TestExoticTableOfOthersDoesNotStopTheStream(t *testing.T) {
 }
 
 func TestCompressedEventsAreRead(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--log-bin-compress=ON", "--log-bin-compress-min-len=10")
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v TEXT)")
 	r := stream(t, open(t, s, "emr.t"), nil)

@@ -66,6 +66,7 @@ func sameRows(a, b []tap.Row) bool {
 }
 
 func TestScanInChunksSeesEachRowOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	cases := keyCases()
 	names := make([]string, len(cases))
@@ -133,6 +134,7 @@ func fillKeys(t *testing.T, s *mariadbtest.Server, cases []columnCase) {
 }
 
 func TestFetchTakesAKeyByItsBytes(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (k VARCHAR(20) PRIMARY KEY, v INT)", "INSERT INTO emr.t VALUES ('abc', 1)")
 	m := open(t, s, "emr.t")
@@ -145,6 +147,7 @@ func TestFetchTakesAKeyByItsBytes(t *testing.T) {
 }
 
 func TestScanReadsOnlyARangeOfTheIndex(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (a INT, b VARCHAR(20) CHARACTER SET latin1, c DECIMAL(10,2), v INT, PRIMARY KEY (a, b, c))",
 		"INSERT INTO emr.t SELECT seq DIV 1000, seq DIV 100 MOD 10, seq MOD 100, seq FROM emr.seq_1_to_10000")

@@ -35,6 +35,7 @@ func mends(list []tap.Problem) string {
 }
 
 func TestOpenNamesEverythingThatIsMissingAtOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--binlog-format=MIXED", "--binlog-row-image=MINIMAL", "--binlog-row-metadata=NO_LOG",
 		"--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--binlog-do-db=emr")
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM tap@'%'",
@@ -53,6 +54,7 @@ func TestOpenNamesEverythingThatIsMissingAtOnce(t *testing.T) {
 
 // TestMendsMend runs the SQL that Open asks for, and opens again.
 func TestMendsMend(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--binlog-format=MIXED", "--binlog-row-image=MINIMAL", "--binlog-row-metadata=NO_LOG",
 		"--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM tap@'%'")
@@ -69,6 +71,7 @@ func TestMendsMend(t *testing.T) {
 }
 
 func TestServerWithoutBinaryLogIsRefused(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--skip-log-bin")
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)")
 	got := mends(problems(t, tap.Config{Settings: section(t, s, nil), Tables: []string{"emr.t"}}))
@@ -78,6 +81,7 @@ func TestServerWithoutBinaryLogIsRefused(t *testing.T) {
 }
 
 func TestAccountNeedsNoWriteRight(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "SET GLOBAL read_only=1")
 	m := open(t, s, "emr.t")
@@ -92,6 +96,7 @@ func TestAccountNeedsNoWriteRight(t *testing.T) {
 }
 
 func TestSocketIsAWayToTheServer(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)")
 	m := mysql.New()
@@ -126,6 +131,7 @@ func refusals() map[string]string {
 }
 
 func TestTablesThatCannotBeCoveredAreRefusedByName(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	var names, wants []string
 	for definition, want := range refusals() {
@@ -149,6 +155,7 @@ func TestTablesThatCannotBeCoveredAreRefusedByName(t *testing.T) {
 }
 
 func TestNotesTellWhatTheLogDoesNotShow(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.p (id INT PRIMARY KEY)",
 		"CREATE TABLE emr.c (id INT PRIMARY KEY, p INT, q INT, g INT AS (p + 1) VIRTUAL, CONSTRAINT fk1 FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE ON UPDATE SET NULL,"+

@@ -31,6 +31,7 @@ type stream struct {
 	told       map[string]*tap.Table // the last shape that the sink was given
 	shapes     map[string]*shape     // by the bytes of their table map
 	mapped     map[uint64]*shape     // by the log's table id; nil for other tables
+	checksum   int                   // bytes of checksum at the end of each event
 	lastCommit time.Time
 	moved      bool // transactions without changes since the last Commit
 }
@@ -191,6 +192,12 @@ func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) err
 			return err
 		}
 		s.open.begin(gtid{domain: e.GTID.DomainID, server: e.GTID.ServerID, sequence: e.GTID.SequenceNumber}, e.Flags)
+	case *replication.FormatDescriptionEvent:
+		s.checksum = 0
+		if e.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32 {
+			s.checksum = replication.BinlogChecksumLength
+		}
+		return s.other(ctx, event)
 	case *replication.TableMapEvent:
 		return s.mapTable(ctx, event, e)
 	case *replication.RowsEvent:
@@ -256,9 +263,17 @@ func (s *stream) heartbeat(event *replication.BinlogEvent, e *replication.Heartb
 	return s.reportProgress(eventTime(event.Header))
 }
 
+// body returns what a table map or row event says of its table and rows: what
+// stands behind the table id and before the checksum, which covers the event's
+// place in the log and so differs each time.
+func (s *stream) body(event *replication.BinlogEvent) []byte {
+	const tableID = 6
+	return event.RawData[replication.EventHeaderSize+tableID : len(event.RawData)-s.checksum]
+}
+
 // mapTable finds the shape of the rows that follow.
 func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e *replication.TableMapEvent) error {
-	body := event.RawData[replication.EventHeaderSize+6:]
+	body := s.body(event)
 	s.open.hash(event.Header, body)
 	name, tapped := s.tables[s.tap.fold(string(e.Schema)+"."+string(e.Table))]
 	if !tapped {
@@ -294,7 +309,7 @@ func (s *stream) makeShape(ctx context.Context, name string, e *replication.Tabl
 }
 
 func (s *stream) addRows(event *replication.BinlogEvent, e *replication.RowsEvent) error {
-	s.open.hash(event.Header, event.RawData[replication.EventHeaderSize+6:])
+	s.open.hash(event.Header, s.body(event))
 	mapped := s.mapped[e.TableID]
 	if mapped == nil {
 		return nil

@@ -32,6 +32,7 @@ func summary(list []tap.Change) []string {
 }
 
 func TestStreamDeliversCommittedChangesInOrder(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v VARCHAR(20))", "CREATE TABLE emr.other (id INT PRIMARY KEY)")
 	m := open(t, s, "emr.t")
