@@ -2,6 +2,7 @@ package recordlog
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -179,6 +180,128 @@ func TestDamageBeforeTheAnchorIsNoticedAtUse(t *testing.T) {
 	if _, err := h.update(l, 1); !errors.Is(err, ErrReadOnly) || !errors.Is(err, ErrCorrupt) {
 		t.Fatalf("update after damage was seen: %v", err)
 	}
+}
+
+// TestDamagedTreeHashIsNoticedAtUse spoils a hash that no leaf check reads.
+func TestDamagedTreeHashIsNoticedAtUse(t *testing.T) {
+	o := testOptions(t)
+	l, dir := newTestLog(t, o)
+	h := &history{maker: newMaker(2), model: newModel()}
+	_, err := h.update(l, 0)
+	must(t, err)
+	must(t, l.Update(func(b *Batch) error { b.Set(AnchorState, anchorOf(t, l)); return nil }))
+	closeLog(t, l)
+	// Leaf 3 completes the subtrees of two and of four leaves; the root of all
+	// 20 needs neither the first nor this leaf's own hash.
+	flip(t, filepath.Join(dir, segmentsDir, "tree-000000"), int(blockPlace(3))+blockHead+40)
+	l = openTestLog(t, dir, o)
+	if _, err := l.Root(20); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Root(4); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("root over a spoilt block: %v", err)
+	}
+	if !errors.Is(l.Err(), ErrCorrupt) {
+		t.Fatalf("log stays writable: %v", l.Err())
+	}
+}
+
+// TestEntryWithAnotherLeafIsNoticedAtUse replaces an entry by one whose
+// checksum is right, as whoever knows the format can.
+func TestEntryWithAnotherLeafIsNoticedAtUse(t *testing.T) {
+	o := testOptions(t)
+	l, dir := newTestLog(t, o)
+	h := &history{maker: newMaker(2), model: newModel()}
+	_, err := h.update(l, 0)
+	must(t, err)
+	must(t, l.Update(func(b *Batch) error { b.Set(AnchorState, anchorOf(t, l)); return nil }))
+	closeLog(t, l)
+	path := filepath.Join(dir, segmentsDir, "entries-000000")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	length := int(binary.BigEndian.Uint32(b))
+	payload := bytes.Clone(b[recordHead : recordHead+length])
+	payload[40] ^= 1 // in the leaf's commitment
+	copy(b, appendRecord(nil, l.seed, 0, payload))
+	must(t, os.WriteFile(path, b, 0o600))
+	l = openTestLog(t, dir, o)
+	if _, err := l.Entry(0); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "leaf") {
+		t.Fatalf("entry with another leaf: %v", err)
+	}
+}
+
+// TestTreeThatDoesNotFollowIsNoticed replaces an inner hash with its block's
+// checksum put right.
+func TestTreeThatDoesNotFollowIsNoticed(t *testing.T) {
+	o := testOptions(t)
+	l, dir := newTestLog(t, o)
+	h := &history{maker: newMaker(2), model: newModel()}
+	_, err := h.update(l, 0)
+	must(t, err)
+	must(t, l.Update(func(b *Batch) error { b.Set(AnchorState, anchorOf(t, l)); return nil }))
+	k, err := l.readBlock(3)
+	must(t, err)
+	closeLog(t, l)
+	k.hashes[1][0] ^= 1
+	path := filepath.Join(dir, segmentsDir, "tree-000000")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	copy(b[blockPlace(3):], appendBlock(nil, l.seed, 3, k))
+	must(t, os.WriteFile(path, b, 0o600))
+	l = openTestLog(t, dir, o)
+	if err := l.Check(t.Context(), 0, 20); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "follow") {
+		t.Fatalf("check: %v", err)
+	}
+}
+
+// TestMissingJournalIsNoticed removes the journal that the manifest goes on
+// from, with ACK lagging as after a power cut: goleveldb would take it as empty.
+func TestMissingJournalIsNoticed(t *testing.T) {
+	o := testOptions(t)
+	l, dir := newTestLog(t, o)
+	ack, err := os.ReadFile(ackPath(dir))
+	must(t, err)
+	h := &history{maker: newMaker(2), model: newModel()}
+	_, err = h.update(l, 0)
+	must(t, err)
+	copied := copyDir(t, dir)
+	must(t, os.WriteFile(ackPath(copied), ack, 0o600))
+	names, err := journals(indexPath(copied))
+	must(t, err)
+	path := filepath.Join(indexPath(copied), names[len(names)-1])
+	must(t, os.Remove(path))
+	if _, err := Open(copied, o); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) {
+		t.Fatalf("open without the journal: %v", err)
+	}
+}
+
+// TestUncommittedBytesAreCutOffAtOpen leaves what a crash before the index
+// batch leaves: longer segments, and one more.
+func TestUncommittedBytesAreCutOffAtOpen(t *testing.T) {
+	o := testOptions(t)
+	o.segment = 4000
+	l, dir := newTestLog(t, o)
+	h := &history{maker: newMaker(2), model: newModel()}
+	h, err := h.update(l, 0)
+	must(t, err)
+	s := l.committed.Load()
+	closeLog(t, l)
+	last := filepath.Join(dir, segmentsDir, fmt.Sprintf("entries-%06d", s.entries/o.segment))
+	extra := filepath.Join(dir, segmentsDir, fmt.Sprintf("entries-%06d", s.entries/o.segment+1))
+	for _, path := range []string{last, extra} {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		must(t, err)
+		_, err = f.Write(make([]byte, 50))
+		must(t, errors.Join(err, f.Close()))
+	}
+	l = openTestLog(t, dir, o)
+	if info, err := os.Stat(last); err != nil || info.Size() != s.entries%o.segment {
+		t.Errorf("last segment not cut back: %v", err)
+	}
+	if _, err := os.Stat(extra); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("uncommitted segment is still there: %v", err)
+	}
+	must(t, h.model.differs(l))
 }
 
 func anchorOf(t *testing.T, l *Log) []byte {
