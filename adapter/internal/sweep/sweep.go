@@ -150,15 +150,21 @@ func Run(ctx context.Context, source Source, log Log, table string, o Options) (
 	return s.result, nil
 }
 
+// scan compares the table chunk by chunk while the next one is being read.
 func (s *sweep) scan(ctx context.Context) error {
-	var after []row.Value
-	for {
-		chunk, window, err := s.source.Scan(ctx, s.table, after, s.options.ChunkRows)
-		if err != nil {
-			return err
+	ctx, cancel := context.WithCancel(ctx)
+	chunks := s.readAhead(ctx)
+	defer func() {
+		cancel()
+		for range chunks { // until the reading has ended
 		}
-		s.result.Table = chunk.Table
-		suspects, err := s.compareAll(chunk, window)
+	}()
+	for r := range chunks {
+		if r.err != nil {
+			return r.err
+		}
+		s.result.Table = r.chunk.Table
+		suspects, err := s.compareAll(r.chunk, r.window)
 		if err != nil {
 			return err
 		}
@@ -168,11 +174,42 @@ func (s *sweep) scan(ctx context.Context) error {
 		if s.options.Progress != nil {
 			s.options.Progress(s.result.Read)
 		}
-		if chunk.Last || len(chunk.Rows) == 0 {
-			return nil
-		}
-		after = chunk.Table.KeyOf(chunk.Rows[len(chunk.Rows)-1].Cells)
 	}
+	return ctx.Err()
+}
+
+// reading is one chunk of a scan.
+type reading struct {
+	chunk  tap.Chunk
+	window recordlog.Window
+	err    error
+}
+
+// last reports whether no row of the table follows.
+func (r *reading) last() bool { return r.err != nil || r.chunk.Last || len(r.chunk.Rows) == 0 }
+
+// readAhead reads the table in order, one chunk ahead of who takes them. The
+// channel is closed after the last chunk or an error, or when ctx ends.
+func (s *sweep) readAhead(ctx context.Context) <-chan reading {
+	chunks := make(chan reading)
+	go func() {
+		defer close(chunks)
+		var after []row.Value
+		for {
+			var r reading
+			r.chunk, r.window, r.err = s.source.Scan(ctx, s.table, after, s.options.ChunkRows)
+			select {
+			case chunks <- r:
+			case <-ctx.Done():
+				return
+			}
+			if r.last() {
+				return
+			}
+			after = r.chunk.Table.KeyOf(r.chunk.Rows[len(r.chunk.Rows)-1].Cells)
+		}
+	}()
+	return chunks
 }
 
 // compareAll compares a chunk's rows and returns the keys of those not at rest.
