@@ -166,9 +166,11 @@ func (s *stream) passFences() error {
 	return s.emitFences(s.tap.fences.passed(s.at.point))
 }
 
-func (s *stream) emitFences(ids []uint64) error {
-	for _, id := range ids {
-		if err := s.sink.Fence(tap.Fence{ID: id, Position: s.at.encode()}); err != nil {
+// emitFences emits fences, and puts those back that the sink did not take.
+func (s *stream) emitFences(passed []fence) error {
+	for i, f := range passed {
+		if err := s.sink.Fence(tap.Fence{ID: f.id, Position: s.at.encode()}); err != nil {
+			s.tap.fences.restore(passed[i:])
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ type definition struct {
 	key     []int  // indexes into columns
 	index   string // the key's name
 	refused string
+	missing bool // refused because there is no such table
 	notes   []string
 }
 
@@ -87,6 +88,7 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 			return nil, fmt.Errorf("read definition of table %s: %w", name, err)
 		}
 	case errorNoTable, errorNoDatabase:
+		d.missing = true
 		d.refused = "there is no such table: correct its name, or leave it out of the configuration"
 		return d, nil
 	case errorTableDenied, errorSchemaDenied, errorColumnDenied:

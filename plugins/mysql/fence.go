@@ -54,35 +54,38 @@ func (f *fences) register(point logPoint, generation int) (uint64, error) {
 }
 
 // passed removes and returns the fences that a stream at point has passed.
-func (f *fences) passed(point logPoint) []uint64 {
+func (f *fences) passed(point logPoint) []fence {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.waiting) == 0 {
 		return nil
 	}
-	var ids []uint64
-	rest := f.waiting[:0]
+	var gone, rest []fence
 	for _, w := range f.waiting {
 		if point.reached(w.point) {
-			ids = append(ids, w.id)
+			gone = append(gone, w)
 		} else {
 			rest = append(rest, w)
 		}
 	}
 	f.waiting = rest
-	return ids
+	return gone
 }
 
-// newHistory removes and returns all fences: the stream begins at the present
-// of a server, and a gap stands for whatever the reads saw before.
-func (f *fences) newHistory() []uint64 {
+// newHistory removes and returns all fences: the stream is about to begin at
+// the present of a server, and a gap stands for whatever the reads saw before.
+func (f *fences) newHistory() []fence {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.history++
-	var ids []uint64
-	for _, w := range f.waiting {
-		ids = append(ids, w.id)
-	}
+	waiting := f.waiting
 	f.waiting = nil
-	return ids
+	return waiting
+}
+
+// restore puts fences back that could not be delivered.
+func (f *fences) restore(waiting []fence) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append(waiting, f.waiting...)
 }

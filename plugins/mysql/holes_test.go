@@ -281,6 +281,41 @@ func TestLaggingTapReadsRowsByTheShapeTheyHad(t *testing.T) {
 	}
 }
 
+// TestLaggingTapReadsRowsOfATableThatIsGone: what was written before a DROP is
+// history like any other.
+func TestLaggingTapReadsRowsOfATableThatIsGone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v INT)", "CREATE TABLE emr.u (id INT NOT NULL, UNIQUE KEY k (id))")
+	m := open(t, s, "emr.t", "emr.u")
+	r := stream(t, m, nil)
+	at := position(r.all())
+	r.end(t)
+	s.Exec("INSERT INTO emr.t VALUES (1, 2)", "DROP TABLE emr.t", "INSERT INTO emr.u VALUES (1)", "DROP TABLE emr.u")
+	r = stream(t, open(t, s, "emr.t", "emr.u"), at)
+	events := r.awaitChanges(t, 2)
+	if diff := cmp.Diff([]string{"insert emr.t  -> 1|2", "insert emr.u  -> 1"}, summary(changes(events))); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	r.awaitSchema(t, "DROP TABLE")
+}
+
+// TestRefusedTablesHaveNoChanges: whatever is written to them, and no gaps.
+func TestRefusedTablesHaveNoChanges(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "CREATE TABLE emr.v (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
+		"CREATE TABLE emr.y (id INT PRIMARY KEY, y YEAR(2))", "CREATE TABLE emr.c (id INT PRIMARY KEY, c TEXT COMPRESSED)",
+		"CREATE TABLE emr.i (id INT PRIMARY KEY) ENGINE=MyISAM", "CREATE TABLE emr.n (id INT)")
+	r := stream(t, open(t, s, "emr.t", "emr.v", "emr.y", "emr.c", "emr.i", "emr.n"), nil)
+	s.Exec("INSERT INTO emr.v VALUES (1)", "DELETE FROM emr.v", "INSERT INTO emr.y VALUES (1, 70)", "INSERT INTO emr.c VALUES (1, 'x')",
+		"INSERT INTO emr.i VALUES (1)", "INSERT INTO emr.n VALUES (1)", "INSERT INTO emr.t VALUES (1)")
+	events := r.awaitChanges(t, 1)
+	if list := summary(changes(events)); len(list) != 1 || len(gaps(events)) != 0 {
+		t.Errorf("changes %v, gaps %v; want one change and no gap", list, gaps(events))
+	}
+}
+
 // TestExoticTableOfOthersDoesNotStopTheStream: what the tap cannot read harms
 // nobody as long as it is not configured.
 func TestExoticTableOfOthersDoesNotStopTheStream(t *testing.T) {

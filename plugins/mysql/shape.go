@@ -76,6 +76,9 @@ func makeShape(event *replication.TableMapEvent, d *definition, charsets map[uin
 	}
 	s.exact = s.exact && len(s.columns) == len(d.columns)
 	s.table = s.makeTable(event, d)
+	if !s.exact && s.table.Refused != "" {
+		s.unreadable = "rows were logged that the tap cannot read: " + s.table.Refused
+	}
 	return s
 }
 
@@ -165,7 +168,7 @@ func (d *definition) describe(c *wireColumn) bool {
 
 // makeTable returns the table that rows of this shape belong to.
 func (s *shape) makeTable(event *replication.TableMapEvent, d *definition) *tap.Table {
-	if s.exact || d.refused != "" {
+	if s.exact || d.refused != "" && !d.missing {
 		return d.table()
 	}
 	t := &tap.Table{Name: d.name, Notes: d.notes}

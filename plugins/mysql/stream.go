@@ -112,9 +112,17 @@ func (s *stream) skip(ctx context.Context, reason string) error {
 }
 
 // startNow sets the stream to the present end of the log. Reads that wait for
-// their fence have it now: the stream begins behind them.
+// their fence have it then: the stream begins behind them.
 func (s *stream) startNow(ctx context.Context, announce func(tap.Position) error) error {
 	passed := s.tap.fences.newHistory()
+	if err := s.setNow(ctx, announce); err != nil {
+		s.tap.fences.restore(passed)
+		return err
+	}
+	return s.emitFences(passed)
+}
+
+func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) error {
 	at, err := s.tap.now(ctx)
 	if err != nil {
 		return err
@@ -126,10 +134,7 @@ func (s *stream) startNow(ctx context.Context, announce func(tap.Position) error
 	if err := announce(at.encode()); err != nil {
 		return err
 	}
-	if err := s.commit(time.Now()); err != nil {
-		return err
-	}
-	return s.emitFences(passed)
+	return s.commit(time.Now())
 }
 
 // run reads the log from where the stream is until that fails.
@@ -311,13 +316,19 @@ func (s *stream) makeShape(ctx context.Context, name string, e *replication.Tabl
 func (s *stream) addRows(event *replication.BinlogEvent, e *replication.RowsEvent) error {
 	s.open.hash(event.Header, s.body(event))
 	mapped := s.mapped[e.TableID]
-	if mapped == nil {
+	if mapped == nil || s.uncovered(mapped.table) {
 		return nil
 	}
 	if err := s.open.addRows(mapped, event, e); err != nil {
 		return fmt.Errorf("read row event of table %s: %w", mapped.table.Name, err)
 	}
 	return nil
+}
+
+// uncovered reports whether the sink knows that a table is refused. A table that
+// is gone by now was covered when its rows were written.
+func (s *stream) uncovered(t *tap.Table) bool {
+	return t.Refused != "" && s.told[t.Name].Refused != "" && !s.known[t.Name].missing
 }
 
 // query takes a statement of the log: an end of a transaction, or something

@@ -93,11 +93,11 @@ func (x *transaction) gap(reason string, tables ...string) {
 
 // addRows adds a row event, or a gap where its rows are not whole.
 func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *replication.RowsEvent) error {
-	if s.table.Refused != "" {
-		return nil
-	}
 	if s.unreadable != "" {
 		x.gap(s.unreadable, s.table.Name)
+		return nil
+	}
+	if s.table.Refused != "" {
 		return nil
 	}
 	if !whole(rows.ColumnBitmap1, rows.ColumnCount) || !whole(rows.ColumnBitmap2, rows.ColumnCount) ||
