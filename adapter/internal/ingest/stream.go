@@ -36,6 +36,8 @@ func (s *session) stream(ctx context.Context) error {
 // lostPosition records that the tap cannot resume where the log stands; the
 // next attachment starts from now, and every table is verified.
 func (s *session) lostPosition(cause error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err := s.log.Update(func(b *recordlog.Batch) error {
 		a := &applier{session: s, batch: b}
 		return a.gap(tap.Gap{Reason: "the source cannot resume where the log stands: " + cause.Error()})
@@ -81,6 +83,8 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 // otherwise the second time. The next attachment takes it in whole from its
 // start, and every table is verified.
 func (s *session) replayAnew(cause error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err := s.log.Update(func(b *recordlog.Batch) error {
 		a := &applier{session: s, batch: b}
 		if err := a.gap(tap.Gap{Reason: cause.Error(), Position: s.place.position}); err != nil {
