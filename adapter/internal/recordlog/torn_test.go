@@ -3,12 +3,16 @@ package recordlog
 import (
 	"bytes"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/syndtr/goleveldb/leveldb/journal"
+
+	"github.com/emrbchain/emrbchain/crypto/merkle"
 )
 
 // tornFixture is a log before and after one batch, as crashes would leave it.
@@ -113,6 +117,26 @@ func TestTornJournalEndThatWasAcknowledgedIsDamage(t *testing.T) {
 		if got := fileSize(t, filepath.Join(dir, f.journal)); got != at {
 			t.Fatalf("cut at %d: open changed the journal to %d bytes", at, got)
 		}
+	}
+}
+
+// TestDamagedJournalIsNotTakenForATornEnd spoils a record that another one
+// follows, with ACK lagging as after a power cut: the later one shows that it
+// was acknowledged.
+func TestDamagedJournalIsNotTakenForATornEnd(t *testing.T) {
+	f := newTornFixture(t)
+	dir := copyDir(t, f.dir)
+	root, err := merkle.Root(0, nil)
+	must(t, err)
+	seed := crc32.Checksum([]byte(testOrigin), castagnoli)
+	must(t, os.WriteFile(ackPath(dir), newAck(seed, &state{root: root}), 0o600))
+	path := filepath.Join(dir, f.journal)
+	flip(t, path, f.start-10)
+	if _, err := Open(dir, f.o); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path) {
+		t.Fatalf("open: %v", err)
+	}
+	if got := fileSize(t, path); got != f.end {
+		t.Fatalf("open cut the journal to %d bytes", got)
 	}
 }
 
