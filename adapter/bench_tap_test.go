@@ -20,7 +20,7 @@ import (
 
 // BenchmarkTapToRecordLog reads rows from MariaDB's binary log through the tap
 // into a record log, every batch synced, and compares with a bare read of the
-// same binary log by BinlogSyncer, the library under the tap. In "process" the
+// same binary log by BinlogSyncer, the library under the tap. In "over-grpc" the
 // tap is a process of its own behind gRPC, as it is in the product.
 func BenchmarkTapToRecordLog(b *testing.B) {
 	for _, transaction := range []int{500, 1} {
@@ -28,7 +28,7 @@ func BenchmarkTapToRecordLog(b *testing.B) {
 		b.Run(fmt.Sprintf("rows-per-transaction=%d", transaction), func(b *testing.B) {
 			f := newFilled(b, rows, transaction)
 			b.Run("in-process", func(b *testing.B) { f.benchmark(b, f.emr.open) })
-			b.Run("process", func(b *testing.B) { f.benchmark(b, func() tap.Tap { return f.launch(b) }) })
+			b.Run("over-grpc", func(b *testing.B) { f.benchmark(b, func() tap.Tap { return f.launch(b) }) })
 		})
 	}
 }

@@ -1,0 +1,56 @@
+# shellcheck shell=bash disable=SC2154
+# each benchmark runs beside its peer and prints its ratios; --full: long enough to be read
+
+need mariadb-server-core mariadbd mariadb-install-db
+install_missing
+PATH=$PATH:/usr/sbin:/sbin
+rm -f "$work/figures"
+
+# bench PACKAGE PATTERN SHORT FULL runs benchmarks so often, and fails unless at
+# least one line of figures comes of each.
+bench() {
+	local times=$3 short=-short
+	[ -z "$full" ] || { times=$4 short=; }
+	echo "== $1 $2 ($times)"
+	# shellcheck disable=SC2086
+	go test $short -run '^$' -bench "$2" -benchtime "$times" -timeout 30m "$1" >"$work/out" 2>&1 || {
+		cat "$work/out"
+		echo "main.9: the benchmarks of $1 failed"
+		exit 1
+	}
+	grep '^Benchmark' "$work/out" | tee -a "$work/figures" || {
+		cat "$work/out"
+		echo "main.9: $1 has no benchmark $2"
+		exit 1
+	}
+}
+
+bench ./adapter '^BenchmarkTapToRecordLog$' 1x 5x
+bench ./crypto/commit '^BenchmarkCommit$' 2000x 500000x
+bench ./adapter/internal/recordlog '^BenchmarkUpdate$/^log$/^clustered$/^(500|1000)$' 20x 300x
+bench ./adapter '^BenchmarkAudit$' 1x 5x
+bench ./adapter '^BenchmarkProof$' 20x 1000x
+bench ./chain/node '^BenchmarkSubmitToFinal$' 10x 200x
+
+# figure BENCHMARK UNIT prints the last figure of that unit.
+figure() {
+	awk -v name="$1" -v unit="$2" '$1 ~ name {for (i = 3; i < NF; i += 2) if ($(i + 1) == unit) v = $i}
+		END {if (v == "") exit 1; printf "%.2f", v}' "$work/figures" || {
+		echo "main.9: $1 gave no figure $2" >&2
+		exit 1
+	}
+}
+
+tap=$(figure 'transaction=500/in-process' of-peer)
+grpc=$(figure 'transaction=500/over-grpc' of-peer)
+single=$(figure 'transaction=1/in-process' of-peer)
+commitments=$(figure BenchmarkCommit times-plain-SHA-256)
+batches=$(figure 'BenchmarkUpdate/log/clustered/1000' x-raw)
+audit=$(figure BenchmarkAudit of-peer)
+made=$(figure BenchmarkProof selects)
+checked=$(figure BenchmarkProof signatures)
+p50=$(figure BenchmarkSubmitToFinal p50-ratio)
+p95=$(figure BenchmarkSubmitToFinal p95-ratio)
+echo "main.9: tap to record log $tap of a bare binlog read ($grpc over gRPC, $single in one-row transactions)," \
+	"commitment $commitments x SHA-256, log batch $batches x write+fsync, audit $audit of a bare SELECT," \
+	"proof made in $made SELECTs and checked in $checked signatures, anchor $p50 (p50) and $p95 (p95) x kvstore"
