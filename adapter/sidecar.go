@@ -59,7 +59,7 @@ type Sidecar struct {
 
 	mu        sync.Mutex
 	lastAudit *audit.Report
-	nextAudit time.Time
+	nextAudit time.Time  // by the process's own clock, which nobody sets
 	auditing  sync.Mutex // one audit at a time
 }
 
@@ -210,7 +210,7 @@ func (s *Sidecar) runAudits(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		s.mu.Lock()
-		s.nextAudit = s.options.Now().Add(every)
+		s.nextAudit = time.Now().Add(every)
 		s.mu.Unlock()
 		select {
 		case <-ctx.Done():

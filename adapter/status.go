@@ -8,6 +8,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/anchoring"
 	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
 	"github.com/emrbchain/emrbchain/plugins/host"
 )
 
@@ -86,6 +87,9 @@ func (s *Sidecar) logStatus(_ context.Context, out *api.Status) error {
 		return err
 	}
 	out.Log.Checkpoint = checkpoint
+	if out.Log.Gaps, err = ingest.Gaps(s.log); err != nil {
+		return err
+	}
 	s.scrubStatus(out)
 	if err := s.log.Err(); err != nil {
 		out.NotReady = append(out.NotReady, "the record log takes nothing more: "+err.Error())
@@ -177,7 +181,7 @@ func (s *Sidecar) auditStatus(_ context.Context, out *api.Status) error {
 		}
 	}
 	if !s.nextAudit.IsZero() {
-		next := s.nextAudit.UTC()
+		next := s.options.Now().Add(time.Until(s.nextAudit)).UTC()
 		out.Audit.Next = &next
 	}
 	return nil

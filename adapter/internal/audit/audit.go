@@ -28,6 +28,8 @@ type Source interface {
 	Coverage() ([]sweep.Coverage, error)
 	// Settle waits until a table is taken in and not suspect, or ctx ends.
 	Settle(ctx context.Context, table string) (sweep.Coverage, error)
+	// Dropped is a rows.Dropped.
+	Dropped(leaf uint64, table, column string) bool
 }
 
 // Anchors tells what the chain holds of the log.
@@ -84,6 +86,7 @@ type Coverage struct {
 	Known   uint64 // live rows in the log
 	Since   int64  // protected since, ms since 1970 UTC; 0 if not yet
 	ReadAt  int64  // when the reading began, ms since 1970 UTC; 0 if not read
+	From    uint64 // the log's size when the reading began
 	Refused string // why the table was not read; empty if it was
 }
 
@@ -109,7 +112,7 @@ func (r *Report) ProtectedSince() int64 {
 	var since int64
 	for _, c := range r.Covered {
 		if c.Refused == "" {
-			since = max(since, c.Since)
+			since = max(since, min(c.Since, c.ReadAt)) // a clock set back must not put it after the reading
 		}
 	}
 	return since
@@ -247,10 +250,11 @@ func (p *pass) settle(ctx context.Context, table string) (sweep.Coverage, error)
 }
 
 func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string, uint64)) (*sweepResult, Coverage, error) {
-	covered := Coverage{Table: t.Table, Since: t.Since, ReadAt: p.now()}
+	covered := Coverage{Table: t.Table, Since: t.Since, ReadAt: p.now(), From: p.log.Size()}
 	out := &sweepResult{intact: make(leaves)}
 	result, err := sweep.Run(ctx, p.source, p.log, t.Table, sweep.Options{
 		ChunkRows: p.options.ChunkRows,
+		Dropped:   p.source.Dropped,
 		Intact: func(e *recordlog.Entry) {
 			out.intact.add(e.Header.Index)
 			if e.Header.Index < p.report.Anchored {

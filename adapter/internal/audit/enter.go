@@ -100,7 +100,7 @@ func (p *pass) append(b *recordlog.Batch, body *evidence.AuditBody) error {
 	b.Set(findingsName(p.report.Entry), list)
 	for _, c := range p.report.Covered {
 		if c.Refused == "" {
-			b.Set(tableAuditPrefix+c.Table, tableAudit{leaf: p.report.Entry, readAt: c.ReadAt}.append(nil))
+			b.Set(tableAuditPrefix+c.Table, tableAudit{leaf: p.report.Entry, readAt: c.ReadAt, from: c.From}.append(nil))
 		}
 	}
 	return nil

@@ -45,6 +45,8 @@ func (p *pass) judge(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.
 			return f, err
 		}
 		f.LastGood = good
+		// A clock that was set back must not let good follow bad.
+		f.LastGood.Time = min(f.LastGood.Time, f.FirstBad.Time)
 	}
 	var err error
 	f.Verdict, f.Detail, err = p.word(d, cut, restored)
@@ -81,31 +83,46 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 
 // lastGood is the last moment at which the row was known to be as the log
 // says: when its version was logged, or a later complete audit of its table
-// that did not find it.
+// that did not find it. An open finding of the same version has told it already.
 func (p *pass) lastGood(d sweep.Deviation) (findings.Moment, error) {
-	good := findings.Moment{Time: d.Latest.Leaf.Time}
-	if at, ok, err := p.anchors.Covering(d.Latest.Header.Index); err != nil {
-		return good, err
-	} else if ok {
-		good.Height = at.Height
+	var told findings.Moment
+	err := findings.OfRow(p.log, d.Table.Name, d.Key, func(held *findings.Finding) error {
+		good := held.LastGood
+		if held.Leaf == d.Latest.Header.Index && good.Time != 0 && (told.Time == 0 || good.Time < told.Time) {
+			told = good
+		}
+		return nil
+	})
+	if err != nil || told.Time != 0 {
+		return told, err
 	}
 	last, ok, err := readTableAudit(p.log, d.Table.Name)
-	if err != nil || !ok || last.readAt < good.Time {
-		return good, err
+	if err != nil {
+		return findings.Moment{}, err
 	}
-	good = findings.Moment{Time: last.readAt}
-	if at, ok, err := p.anchors.Covering(last.leaf); err != nil {
-		return good, err
-	} else if ok {
-		good.Height = at.Height
+	// What came first is told by the log's order, not by a clock.
+	if ok && d.Latest.Header.Index < last.from {
+		return p.anchored(last.readAt, last.leaf)
 	}
-	return good, nil
+	return p.anchored(d.Latest.Leaf.Time, d.Latest.Header.Index)
+}
+
+// anchored is a moment of the sidecar's clock with the anchor that covers the
+// leaf which tells it. The chain's time is no earlier, so a clock that was
+// ahead of it is not believed.
+func (p *pass) anchored(at int64, leaf uint64) (findings.Moment, error) {
+	m := findings.Moment{Time: at}
+	anchor, ok, err := p.anchors.Covering(leaf)
+	if err == nil && ok {
+		m.Time, m.Height = min(at, anchor.Time), anchor.Height
+	}
+	return m, err
 }
 
 // Row reads one row now and returns how it deviates from the log, or nil if it
 // does not. Nothing is entered in the log.
 func (a *Auditor) Row(ctx context.Context, table string, key []row.Value) (*findings.Finding, error) {
-	result, err := sweep.Keys(ctx, a.source, a.log, table, [][]row.Value{key}, sweep.Options{})
+	result, err := sweep.Keys(ctx, a.source, a.log, table, [][]row.Value{key}, sweep.Options{Dropped: a.source.Dropped})
 	if err != nil || len(result.Deviations) == 0 {
 		return nil, err
 	}

@@ -13,10 +13,12 @@ const tableAuditPrefix = "audit/table/"
 type tableAudit struct {
 	leaf   uint64 // of the audit
 	readAt int64  // when the reading began, ms since 1970 UTC
+	from   uint64 // the log's size then
 }
 
 func (t tableAudit) append(b []byte) []byte {
-	return dcbor.AppendInt(dcbor.AppendUint(dcbor.AppendArray(b, 2), t.leaf), t.readAt)
+	b = dcbor.AppendInt(dcbor.AppendUint(dcbor.AppendArray(b, 3), t.leaf), t.readAt)
+	return dcbor.AppendUint(b, t.from)
 }
 
 func readTableAudit(log *recordlog.Log, table string) (tableAudit, bool, error) {
@@ -25,8 +27,8 @@ func readTableAudit(log *recordlog.Log, table string) (tableAudit, bool, error) 
 		return tableAudit{}, false, err
 	}
 	r := dcbor.NewReader(b)
-	r.ArrayOf(2)
-	t := tableAudit{leaf: r.Uint(), readAt: r.Int()}
+	r.ArrayOf(3)
+	t := tableAudit{leaf: r.Uint(), readAt: r.Int(), from: r.Uint()}
 	if err := r.Done(); err != nil {
 		return t, false, fmt.Errorf("read the last audit of %s: %w", table, err)
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	positionName = "ingest/position"
 	tablePrefix  = "ingest/table/"
+	gapsName     = "ingest/gaps"
 )
 
 // place is where the stream stands: the position of the last Commit that was
@@ -131,6 +132,40 @@ func Tables(log *recordlog.Log) (map[string]TableState, error) {
 		return nil
 	})
 	return states, err
+}
+
+// Gaps counts the gaps that were ever recorded.
+func Gaps(log *recordlog.Log) (uint64, error) {
+	b, err := log.Get(gapsName)
+	if err != nil || b == nil {
+		return 0, err
+	}
+	return parseGaps(b)
+}
+
+func parseGaps(b []byte) (uint64, error) {
+	r := dcbor.NewReader(b)
+	n := r.Uint()
+	if err := r.Done(); err != nil {
+		return 0, fmt.Errorf("read the number of gaps: %w", err)
+	}
+	return n, nil
+}
+
+// countGap adds one to the number of gaps.
+func countGap(b *recordlog.Batch) error {
+	held, err := b.Get(gapsName)
+	if err != nil {
+		return err
+	}
+	var n uint64
+	if held != nil {
+		if n, err = parseGaps(held); err != nil {
+			return err
+		}
+	}
+	b.Set(gapsName, dcbor.AppendUint(nil, n+1))
+	return nil
 }
 
 // KeyColumns returns the columns of a table's key, as last seen.

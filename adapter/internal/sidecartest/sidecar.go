@@ -29,6 +29,7 @@ type Table struct{ Name, Patient string }
 // Source is a database to tap.
 type Source struct {
 	Tap      string
+	Manifest string            // of the tap's program; empty: the built-in tap
 	Settings map[string]string // a line of the settings each
 	Tables   []Table
 }
@@ -104,7 +105,11 @@ func (s *Sidecar) Config() string {
 		s.File("log"), s.File("wrapping.key"), s.File("log.key"))
 	fmt.Fprintf(&b, "chain:\n  id: %s\n  rpc: http://%s\n  member: %s\n  member_key_file: %s\n  log_id: %s\n  cadence: %s\n  pad_to: %d\n",
 		ChainID, rpc, Member, s.File("member.key"), s.logID, s.Cadence, s.Bucket)
-	fmt.Fprintf(&b, "source:\n  name: emr\n  tap: %s\n  settings:\n", s.source.Tap)
+	fmt.Fprintf(&b, "source:\n  name: emr\n  tap: %s\n", s.source.Tap)
+	if s.source.Manifest != "" {
+		fmt.Fprintf(&b, "  manifest: %s\n", s.source.Manifest)
+	}
+	b.WriteString("  settings:\n")
 	for name, value := range s.source.Settings {
 		fmt.Fprintf(&b, "    %s: %s\n", name, value)
 	}
