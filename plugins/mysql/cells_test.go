@@ -275,7 +275,7 @@ func TestEveryCoveredTypeIsCompared(t *testing.T) {
 
 func TestSameCellSameBytes(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, "--default-time-zone=+05:30")
 	cases := columnCases()
 	random := 200
 	if testing.Short() {

@@ -144,10 +144,8 @@ func TestNothingLostNothingTwiceWhenTheServerIsKilled(t *testing.T) {
 	}
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v INT)")
 	m := open(t, s, "emr.t")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	r := &running{recorder: newRecorder(), cancel: cancel, done: make(chan error, 1)}
-	go func() { follow(ctx, m, r.recorder); r.done <- nil }()
+	r := newStream(t)
+	go func() { follow(r.ctx, m, r.recorder); r.done <- nil }()
 	r.await(t, "first commit", func(events []any) bool { return len(events) > 0 })
 	stop := writers(t, s, 4)
 	for range kills {

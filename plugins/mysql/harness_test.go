@@ -123,6 +123,7 @@ func lastEvents(events []any, n int) string {
 // A running is a stream that runs beside the test.
 type running struct {
 	*recorder
+	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan error
 }
@@ -131,14 +132,23 @@ type running struct {
 // from now.
 func stream(t testing.TB, m tap.Tap, from tap.Position) *running {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{recorder: newRecorder(), cancel: cancel, done: make(chan error, 1)}
-	go func() { r.done <- m.Stream(ctx, from, r) }()
-	t.Cleanup(func() { r.end(t) })
+	r := newStream(t)
+	r.run(m, from)
 	if from == nil {
 		r.await(t, "first commit", func(events []any) bool { return len(events) > 0 })
 	}
 	return r
+}
+
+func newStream(t testing.TB) *running {
+	r := &running{recorder: newRecorder(), done: make(chan error, 1)}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	t.Cleanup(func() { r.end(t) })
+	return r
+}
+
+func (r *running) run(m tap.Tap, from tap.Position) {
+	go func() { r.done <- m.Stream(r.ctx, from, r) }()
 }
 
 // end stops the stream and returns its error.

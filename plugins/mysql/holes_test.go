@@ -160,6 +160,8 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 			"SET SESSION binlog_format=STATEMENT", "SET STATEMENT lock_wait_timeout=3 FOR UPDATE emr.t SET v = 'x'"}},
 		{name: "minimal image", gap: "in part only", statements: []string{
 			"SET SESSION binlog_row_image=MINIMAL", "UPDATE emr.t SET v = 'x'"}},
+		{name: "minimal image of a delete", gap: "in part only", statements: []string{
+			"SET SESSION binlog_row_image=MINIMAL", "DELETE FROM emr.t"}},
 		{name: "noblob image", gap: "in part only", statements: []string{
 			"SET SESSION binlog_row_image=NOBLOB", "UPDATE emr.t SET v = 'y'"}},
 		{name: "no column names", gap: "binlog_row_metadata=FULL", statements: []string{

@@ -1,6 +1,7 @@
 package mysql_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,5 +77,38 @@ func TestStreamDeliversCommittedChangesInOrder(t *testing.T) {
 	}
 	if chunk.Table != changes(events)[0].Table {
 		t.Error("scan and stream name one shape by two tables")
+	}
+}
+
+// TestFenceStandsBehindEveryChangeThatTheScanSaw holds the stream at one change
+// while the table goes on and is scanned.
+func TestFenceStandsBehindEveryChangeThatTheScanSaw(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)")
+	m := open(t, s, "emr.t")
+	held, release := make(chan struct{}), make(chan struct{})
+	r := newStream(t)
+	r.stop = func(event any) bool {
+		if c, ok := event.(tap.Change); ok && c.After[0].Display() == "1" {
+			close(held)
+			<-release
+		}
+		return false
+	}
+	r.run(m, nil)
+	r.await(t, "first commit", func(events []any) bool { return len(events) > 0 })
+	s.Exec("INSERT INTO emr.t VALUES (1)")
+	<-held
+	s.Exec("INSERT INTO emr.t VALUES (2)")
+	chunk, err := m.Scan(t.Context(), "emr.t", nil, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	events := r.awaitFence(t, chunk.Fence)
+	at := slices.IndexFunc(events, func(e any) bool { _, ok := e.(tap.Fence); return ok })
+	if n := len(changes(events[:at])); len(chunk.Rows) != 2 || n != 2 {
+		t.Errorf("%d rows in the chunk, %d changes before its fence; want 2 and 2", len(chunk.Rows), n)
 	}
 }
