@@ -100,7 +100,7 @@ func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error)
 		return nil, err
 	}
 	sources := prove.Sources{Log: s.log, LogKey: s.logKey.VerifierKey(), Rows: s.ingest, Around: s.around,
-		Audited: func(table string) (uint64, [][]byte, bool, error) { return audit.Last(s.log, table) }}
+		Audited: func(table string) (uint64, [][]byte, bool, error) { return audit.Last(s.log, table) }, Listed: s.listed}
 	e, err := prove.Row(ctx, sources, q.Table, key, q.Version)
 	switch {
 	case errors.Is(err, prove.ErrUnknownRow):
@@ -118,6 +118,14 @@ func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error)
 		return nil, fmt.Errorf("check the evidence before it is handed out: %w", err)
 	}
 	return e.Append(nil), nil
+}
+
+func (s *Sidecar) listed() (leaf uint64, listed func(uint64) bool, ok bool, err error) {
+	last, ok, err := audit.LastListed(s.log)
+	if err != nil || !ok {
+		return 0, nil, false, err
+	}
+	return last.Audit, last.Has, true, nil
 }
 
 func (s *Sidecar) around(leaf uint64) (before, after prove.Anchor, ok bool, err error) {

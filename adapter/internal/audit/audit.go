@@ -121,7 +121,7 @@ func (r *Report) ProtectedSince() int64 {
 // Run audits and enters the outcome in the log.
 func (a *Auditor) Run(ctx context.Context, q Request) (*Report, error) {
 	p := &pass{Auditor: a, report: &Report{Started: a.now(), Counts: make(map[findings.Verdict]uint64)},
-		intact: make(leaves)}
+		intact: make(leaves), listed: make(leaves)}
 	if err := p.sweepAll(ctx, q); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -142,6 +142,7 @@ type pass struct {
 	report  *Report
 	results []*sweep.Result
 	intact  leaves // versions that rows were found to hold
+	listed  leaves // those of them that the manifest lists
 }
 
 // leaves is a sparse set of leaf indexes.

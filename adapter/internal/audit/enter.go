@@ -98,6 +98,7 @@ func (p *pass) append(b *recordlog.Batch, body *evidence.AuditBody) error {
 		return fmt.Errorf("append the audit: %w", err)
 	}
 	b.Set(findingsName(p.report.Entry), list)
+	b.Set(listedName, p.listed.append(nil, p.report.Entry))
 	for _, c := range p.report.Covered {
 		if c.Refused == "" {
 			b.Set(tableAuditPrefix+c.Table, tableAudit{leaf: p.report.Entry, readAt: c.ReadAt, from: c.From}.append(nil))
@@ -163,6 +164,7 @@ func (p *pass) list(ctx context.Context, table string, m *evidence.Manifest) err
 		if err != nil {
 			return err
 		}
+		p.listed.add(h.Index)
 		return m.Add(evidence.ManifestRow{Table: table, Key: key, Version: h.Version, Commitment: e.Leaf.Commitment})
 	})
 }

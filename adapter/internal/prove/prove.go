@@ -1,8 +1,8 @@
 // Package prove makes evidence of one row from the record log, the anchors and
 // a fresh reading of the row.
 //
-// A row that is as its latest version says is proven with its values open. A
-// row of which the last audit holds a finding is proven altered or deleted,
+// A row that is as its latest version says is proven with its values open, and
+// with the last audit that found it so. A row of which the last audit holds a finding is proven altered or deleted,
 // against the version that the finding speaks of; the values that the audit
 // found are shown where the row still has them.
 package prove
@@ -50,6 +50,9 @@ type Sources struct {
 	// Audited returns the leaf of the last audit of a table and its findings'
 	// canonical bytes; ok is false before the first.
 	Audited func(table string) (leaf uint64, findings [][]byte, ok bool, err error)
+	// Listed returns the leaf of the last audit, and which versions its manifest
+	// lists; ok is false before the first.
+	Listed func() (leaf uint64, listed func(leaf uint64) bool, ok bool, err error)
 }
 
 // Row makes the evidence of a row: of one of its versions, or of the latest
@@ -73,7 +76,7 @@ func Row(ctx context.Context, s Sources, table string, key []row.Value, version 
 	if cells == nil && version == 0 && e.Header.Op != commit.Delete {
 		return nil, ErrNotAudited
 	}
-	return p.committed(e, cells)
+	return p.committed(ctx, e, cells)
 }
 
 type proof struct {
@@ -119,10 +122,14 @@ func (p *proof) present(ctx context.Context, e *recordlog.Entry, key []row.Value
 	return rows.Project(chunk.Table, cells, e.Header.Columns), nil
 }
 
-// committed makes evidence that a version was committed.
-func (p *proof) committed(e *recordlog.Entry, cells []row.Value) (*evidence.Evidence, error) {
+// committed makes evidence that a version was committed, and found intact where
+// the last audit did.
+func (p *proof) committed(ctx context.Context, e *recordlog.Entry, cells []row.Value) (*evidence.Evidence, error) {
 	out := &evidence.Evidence{Claim: evidence.Committed, LogKey: p.LogKey}
-	return out, p.fill(out, e, cells)
+	if err := p.fill(out, e, cells); err != nil {
+		return nil, err
+	}
+	return out, p.intact(ctx, out, e)
 }
 
 // fill proves a version and the anchors around it.
