@@ -17,10 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	cmtbytes "github.com/cometbft/cometbft/libs/bytes"
 	rpcclient "github.com/cometbft/cometbft/rpc/client"
@@ -85,15 +83,7 @@ func Dial(address string) (*Client, error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, fmt.Errorf("chain node's address %q: host:port expected", address)
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	h := &http.Client{Transport: &http.Transport{
-		DialContext:           dialer.DialContext,
-		DisableCompression:    true,
-		IdleConnTimeout:       time.Minute,
-		MaxIdleConnsPerHost:   8,
-		ResponseHeaderTimeout: 30 * time.Second,
-	}}
-	rpc, err := rpchttp.NewWithClient("http://"+address, "/websocket", h)
+	rpc, err := rpchttp.NewWithClient("http://"+address, "/websocket", newHTTP())
 	if err != nil {
 		return nil, fmt.Errorf("chain node's address %q: %w", address, err)
 	}
@@ -118,7 +108,7 @@ func (c *Client) ChainID(ctx context.Context) (string, error) {
 	}
 	id := s.NodeInfo.Network
 	if c.expect != "" && id != c.expect {
-		return "", fmt.Errorf("%w: the node is of %q, %q is expected: check the node's address", rules.ErrWrongChain, id, c.expect)
+		return "", fmt.Errorf("%w: the node is of %q, %q is expected: check the node's address", rules.ErrWrongChain, said(id), c.expect)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,9 +129,9 @@ func failed(ctx context.Context, doing string, err error) error {
 	case strings.Contains(err.Error(), "is not available, lowest height is"):
 		return fmt.Errorf("%s: %w", doing, ErrNotKept)
 	case strings.Contains(err.Error(), "leveldb: closed"): // it is stopping
-		return fmt.Errorf("%s: %w: %w", doing, ErrUnreachable, err)
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnreachable, spoken{err})
 	case errors.As(err, &answer):
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, spoken{err})
 	}
-	return fmt.Errorf("%s: %w: %w", doing, ErrUnreachable, err)
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnreachable, spoken{err})
 }

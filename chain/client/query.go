@@ -72,9 +72,9 @@ func (c *Client) query(ctx context.Context, doing, path string, data []byte, o r
 	case app.QueryOK:
 		return &r.Response, nil
 	case app.QueryNoBlock:
-		return nil, fmt.Errorf("%s: %w: %s", doing, ErrCatchingUp, r.Response.Log)
+		return nil, fmt.Errorf("%s: %w: %s", doing, ErrCatchingUp, said(r.Response.Log))
 	case app.QueryNoSuchVersion:
-		return nil, fmt.Errorf("%s: %w: %s", doing, ErrNotKept, r.Response.Log)
+		return nil, fmt.Errorf("%s: %w: %s", doing, ErrNotKept, said(r.Response.Log))
 	}
-	return nil, fmt.Errorf("%s: the node answers %d: %s", doing, r.Response.Code, r.Response.Log)
+	return nil, fmt.Errorf("%s: the node answers %d: %s", doing, r.Response.Code, said(r.Response.Log))
 }

@@ -123,10 +123,29 @@ func (c *Client) validators(ctx context.Context, height int64) ([]*types.Validat
 			return nil, failed(ctx, fmt.Sprintf("ask for the validators of height %d", height), err)
 		}
 		all = append(all, r.Validators...)
+		if err := checkValidators(all); err != nil {
+			return nil, fmt.Errorf("read validators of height %d: %w", height, err)
+		}
 		if len(r.Validators) == 0 || len(all) >= r.Total {
 			return all, nil
 		}
 	}
+}
+
+// checkValidators refuses a list that CometBFT's own types would panic about,
+// and one that does not end.
+func checkValidators(all []*types.Validator) error {
+	if len(all) > types.MaxVotesCount {
+		return fmt.Errorf("the node names more than %d", types.MaxVotesCount)
+	}
+	left := types.MaxTotalVotingPower
+	for _, v := range all {
+		if v == nil || v.PubKey == nil || v.VotingPower < 1 || v.VotingPower > left {
+			return errors.New("the node names one without a key, or with an impossible power")
+		}
+		left -= v.VotingPower
+	}
+	return nil
 }
 
 // ValidatorChanges returns the heights from, up to but not including to, whose

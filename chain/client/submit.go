@@ -224,9 +224,9 @@ func (c *Client) broadcast(ctx context.Context, tx []byte) error {
 	}
 	refusal, known := rules.Refused(rules.Code(r.Code))
 	if !known || r.Codespace != rules.Codespace {
-		return fmt.Errorf("the node refuses with the unknown code %d of %q: %s", r.Code, r.Codespace, r.Log)
+		return fmt.Errorf("the node refuses with the unknown code %d of %q: %s", r.Code, said(r.Codespace), said(r.Log))
 	}
-	return &refused{refusal, r.Log}
+	return &refused{refusal, said(r.Log)}
 }
 
 // refused is a refusal in the node's words.
