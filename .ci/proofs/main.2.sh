@@ -11,7 +11,7 @@ out=$work/out
 PATH=$PATH:/usr/sbin:/sbin go test -count=1 -timeout 40m -v \
 	-run '^(TestNothingIsLostNothingTwice|TestTheLastVersionIsNeverLostOnSQLite|TestTheBatchIsSyncedBeforeTheAck)$' \
 	./adapter/ >"$out" 2>&1 || {
-	grep -E '^ *--- FAIL|_test.go:|^FAIL|panic' "$out" | cut -c1-400 | head -60
+	grep -E '^ *--- FAIL|\.go:[0-9]+:|^FAIL|panic' "$out" | cut -c1-400 | head -60
 	exit 1
 }
 grep -E '_test.go:.*(kill |kills|noticed|acks)' "$out" | sed 's/^ *[a-z_]*_test.go:[0-9]*: //'

@@ -8,7 +8,7 @@ out=$work/out
 [ -z "$full" ] || export EMRBCHAIN_TEST_FULL=1
 go test -count=1 -timeout 25m -v -run '^TestAStrangerChecksEvidenceOffline$' ./adapter/ >"$out" 2>&1 &&
 	go test -count=1 -timeout 25m -v ./chain/receipt/... ./adapter/internal/evidence/... ./adapter/cmd/emrbchain-verify/ >>"$out" 2>&1 || {
-	grep -E '^ *--- FAIL|_test.go:|^FAIL|panic' "$out" | cut -c1-400 | head -60
+	grep -E '^ *--- FAIL|\.go:[0-9]+:|^FAIL|panic' "$out" | cut -c1-400 | head -60
 	exit 1
 }
 if [ -n "$full" ]; then
