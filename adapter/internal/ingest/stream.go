@@ -26,6 +26,9 @@ func (s *session) stream(ctx context.Context) error {
 		ended <- err
 	}()
 	err := s.logEvents(ctx, q)
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx) // why the stream ended, not which call its end met
+	}
 	cancel(err)
 	if streamErr := <-ended; errors.Is(streamErr, tap.ErrPosition) {
 		return s.lostPosition(streamErr)
