@@ -198,7 +198,7 @@ func (k *killer) midTransaction(w *workload) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			fmt.Fprintf(&b, "(%d,'bulk',NULL,NULL)", from+int64(i))
+			fmt.Fprintf(&b, "(%d,'bulk',NULL,NULL)", from+1+int64(i))
 		}
 		k.server.Exec("INSERT INTO emr.patients VALUES " + b.String())
 		k.pause(500 * time.Millisecond)
