@@ -220,3 +220,62 @@ func TestAnEditBeforeARereadIsNamedOnMariaDB(t *testing.T) {
 	sidecar.Recorded("emr.patients", "911", 1)
 	found.expect("changed in a gap emr.patients 12 name")
 }
+
+// A column that gets another name, in or past the binary log, is still held to
+// what was committed of it; one that goes unrecorded is named in every row.
+func TestARenamedOrDroppedColumnHidesNothingOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	unlogged(t, server.Admin(), `ALTER TABLE emr.results CHANGE value Value DECIMAL(10,3)`,
+		`UPDATE emr.results SET value = 999 WHERE id = 60`)
+	found.expect("altered emr.results 60 value")
+
+	server.Exec(`ALTER TABLE emr.results CHANGE test assay VARCHAR(40)`)
+	sidecar.Recorded("emr.results", "61", 2)
+	unlogged(t, server.Admin(), `UPDATE emr.results SET assay = 'forged' WHERE id = 61`)
+	found.expect("altered emr.results 61 assay")
+
+	unlogged(t, server.Admin(), `ALTER TABLE emr.patients DROP COLUMN phone`)
+	want := make([]string, 200)
+	for i := range want {
+		want[i] = fmt.Sprintf("altered emr.patients %d phone", i+1)
+	}
+	found.expect(want...)
+}
+
+// An honest change of columns is no finding, and what it adds is covered.
+func TestColumnsAddedAndDroppedAreCoveredOnMariaDB(t *testing.T) {
+	server, sidecar, found := startOnMariaDB(t)
+	server.Exec(`ALTER TABLE emr.patients ADD COLUMN allergy VARCHAR(40) DEFAULT 'penicillin', DROP COLUMN phone`)
+	sidecar.Recorded("emr.patients", "61", 2)
+	found.expect()
+	sidecar.Stop()
+	server.Exec(`ALTER TABLE emr.patients DROP COLUMN born`, `UPDATE emr.patients SET name = 'Married' WHERE id = 3`)
+	sidecar.Start()
+	sidecar.Recorded("emr.patients", "61", 3)
+	found.expect()
+	unlogged(t, server.Admin(), `UPDATE emr.patients SET allergy = 'none' WHERE id = 61`)
+	found.expect("altered emr.patients 61 allergy")
+}
+
+// A second alteration is named although the first one is still open.
+func TestAnAlterationDoesNotHideAnotherOnMariaDB(t *testing.T) {
+	server, _, found := startOnMariaDB(t)
+	unlogged(t, server.Admin(), `UPDATE emr.results SET note = 'forged' WHERE id = 50`)
+	found.expect("altered emr.results 50 note")
+	unlogged(t, server.Admin(), `UPDATE emr.results SET value = 9, note = 'r50' WHERE id = 50`)
+	found.expect("altered emr.results 50 value")
+	unlogged(t, server.Admin(), `DELETE FROM emr.results WHERE id = 50`)
+	found.expect("deleted emr.results 50 ")
+}
+
+// A key of more columns names other rows: those that were known are gone, and
+// the rest of the database is covered on.
+func TestAKeyOfMoreColumnsOnMariaDB(t *testing.T) {
+	server, sidecar, _ := startOnMariaDB(t)
+	server.Exec(`ALTER TABLE emr.results DROP PRIMARY KEY, ADD PRIMARY KEY (id, patient_id)`)
+	sidecar.Recorded("emr.results", "[1,2]", 1)
+	report := sidecar.Audit()
+	if n := report.Counts["changed in a gap"]; n != 2000 || len(report.Covered.Tables) != 2 {
+		t.Errorf("counts %v, covered %+v", report.Counts, report.Covered)
+	}
+}

@@ -30,6 +30,7 @@ type applier struct {
 
 func (a *applier) apply(events []event) error {
 	a.comparer = rows.NewComparer(a.batch)
+	a.comparer.Accept(a.dropped)
 	moved := false
 	for n := range events {
 		if err := a.event(&events[n]); err != nil {
@@ -174,13 +175,8 @@ func (a *applier) put(c *tap.Change) error {
 	if err != nil {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
-	if equal, err := a.comparer.Matches(e, c.Table, c.After); err != nil || equal && sameColumns(e, c.Table) {
+	if equal, err := a.comparer.Matches(e, c.Table, c.After); err != nil || equal && rows.SameColumns(e, c.Table) {
 		return err
 	}
 	return a.record(c, commit.Update, key, c.After)
-}
-
-// sameColumns reports whether a version covers all columns that the table has.
-func sameColumns(e *recordlog.Entry, t *tap.Table) bool {
-	return len(e.Header.Columns) == len(t.Columns)
 }

@@ -26,6 +26,9 @@ func (a *applier) gap(g tap.Gap) error {
 	if err != nil {
 		return fmt.Errorf("record a gap: %w", err)
 	}
+	if err := countGap(a.batch); err != nil {
+		return fmt.Errorf("count a gap: %w", err)
+	}
 	concerned := g.Tables
 	if len(concerned) == 0 {
 		for name := range a.states {
@@ -60,9 +63,11 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 		}
 	}
 	state := a.states[c.Table.Name]
-	state.setShape(c.Table)
-	if c.Rewritten {
+	if changed := state.setShape(c.Table); changed || c.Rewritten {
 		state.Suspect, state.Cause = true, index
+	}
+	if c.Rewritten && c.Table.Refused == "" {
+		a.setReshape(a.batch, c.Table, index)
 	}
 	a.tables[c.Table.Name] = c.Table
 	a.setState(a.batch, c.Table.Name, state)
@@ -131,7 +136,7 @@ func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, d rows.C
 	f := findings.Finding{Verdict: findings.HistoryBroken, Table: c.Table.Name, Key: key, Leaf: commit.NoPrevious,
 		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
 	if e != nil {
-		f.Version, f.Leaf, f.LastGood.Time = e.Header.Version, e.Header.Index, e.Leaf.Time
+		f.Version, f.Leaf, f.LastGood.Time = e.Header.Version, e.Header.Index, min(e.Leaf.Time, f.FirstBad.Time)
 	}
 	return enter(a.log, a.batch, commit.Break, f)
 }

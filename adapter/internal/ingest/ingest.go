@@ -78,10 +78,11 @@ type session struct {
 	recorder  *rows.Recorder
 	tables    map[string]*tap.Table // as they stand now
 	states    map[string]TableState
+	reshapes  map[string]reshape
 	place     place
 	fences    *fences
 	work      chan struct{} // a table may need a scan
-	mu        sync.Mutex    // guards tables and states between stream and scans
+	mu        sync.Mutex    // guards tables, states and reshapes between stream and scans
 }
 
 // Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
@@ -114,6 +115,9 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 		return nil, err
 	}
 	if s.states, err = Tables(i.log); err != nil {
+		return nil, err
+	}
+	if s.reshapes, err = readReshapes(i.log); err != nil {
 		return nil, err
 	}
 	listed, err := t.Tables(ctx)

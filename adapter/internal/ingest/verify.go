@@ -26,7 +26,7 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 		s.mu.Lock()
 		causes[table] = s.states[table].Cause
 		s.mu.Unlock()
-		r, err := sweep.Run(ctx, s.Ingest, s.log, table, sweep.Options{ChunkRows: s.options.ChunkRows})
+		r, err := s.sweep(ctx, table)
 		if err != nil {
 			return err
 		}
@@ -34,6 +34,9 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 	}
 	cut, restored := sweep.Restored(results)
 	for n, r := range results {
+		if s.suspectAnew(tables[n], causes[tables[n]]) {
+			continue
+		}
 		at, whole := cut, restored
 		if !restored {
 			at, whole = sweep.Restored([]*sweep.Result{r})
@@ -112,7 +115,8 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 		Columns: d.Columns, Present: d.Present, Detail: detail,
 		FirstBad: findings.Moment{Time: s.options.Now().UnixMilli()}}
 	if d.Latest != nil {
-		f.Version, f.Leaf, f.LastGood.Time = d.Latest.Header.Version, d.Latest.Header.Index, d.Latest.Leaf.Time
+		f.Version, f.Leaf = d.Latest.Header.Version, d.Latest.Header.Index
+		f.LastGood.Time = min(d.Latest.Leaf.Time, f.FirstBad.Time) // a clock may have been set back
 	}
 	if open, err := s.isOpen(f); err != nil || open {
 		return err
@@ -153,6 +157,18 @@ func (s *session) recordAsIs(b *recordlog.Batch, d sweep.Deviation, live bool) e
 	}
 	_, err = s.recorder.Record(b, v)
 	return err
+}
+
+// suspectAnew reports whether a table became suspect anew while it was swept:
+// the later cause may explain what was found, and it is swept again.
+func (s *session) suspectAnew(table string, cause uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.states[table].Cause == cause {
+		return false
+	}
+	s.wake()
+	return true
 }
 
 // errAgain says that a table became suspect anew while it was verified.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
@@ -57,6 +58,7 @@ type Comparison struct {
 // concurrent use.
 type Comparer struct {
 	log       Log
+	dropped   Dropped
 	committer commit.Committer
 	key       []byte
 	cells     []row.Value
@@ -64,6 +66,17 @@ type Comparer struct {
 
 // NewComparer returns a Comparer over a log.
 func NewComparer(log Log) *Comparer { return &Comparer{log: log} }
+
+// Dropped reports whether the source recorded, after a version's leaf, that the
+// table has no such column any more.
+type Dropped func(leaf uint64, table, column string) bool
+
+// Accept makes c accept the loss of columns that d explains.
+func (c *Comparer) Accept(d Dropped) { c.dropped = d }
+
+func (c *Comparer) explained(e *recordlog.Entry, column int) bool {
+	return c.dropped != nil && c.dropped(e.Header.Index, e.Header.Table, e.Header.Columns[column].Name)
+}
 
 // Compare compares a row, read within the window, with the versions that it
 // had in it: the latest before the window and all within.
@@ -109,7 +122,11 @@ func (c *Comparer) describe(e *recordlog.Entry, t *tap.Table, cells []row.Value,
 		return out, err
 	}
 	for i, d := range p.digests {
-		if d != e.Digests[i] {
+		switch {
+		case d == e.Digests[i]:
+		case p.lost[i] && c.explained(e, i):
+			p.digests[i] = e.Digests[i] // nothing is said of it
+		default:
 			out.Columns = append(out.Columns, e.Header.Columns[i].Name)
 		}
 	}
@@ -138,11 +155,15 @@ func (c *Comparer) previous(e *recordlog.Entry) (*recordlog.Entry, error) {
 }
 
 // Older looks for the newest version of the row before e, deletes aside, that
-// the cells are equal to; nil if there is none.
-func (c *Comparer) Older(e *recordlog.Entry, t *tap.Table, cells []row.Value) (older, successor *recordlog.Entry, err error) {
+// the cells are equal to; nil if there is none. A version without one of the
+// columns that differ from e's cannot explain that they do.
+func (c *Comparer) Older(e *recordlog.Entry, t *tap.Table, cells []row.Value, differ ...string) (older, successor *recordlog.Entry, err error) {
 	for successor = e; ; successor = older {
 		if older, err = c.previous(successor); err != nil || older == nil {
 			return nil, nil, err
+		}
+		if slices.ContainsFunc(differ, func(name string) bool { return indexOf(older.Header.Columns, name) < 0 }) {
+			continue
 		}
 		if equal, err := c.Matches(older, t, cells); err != nil || equal {
 			return older, successor, err
@@ -151,8 +172,8 @@ func (c *Comparer) Older(e *recordlog.Entry, t *tap.Table, cells []row.Value) (o
 }
 
 // Matches reports whether the cells are those that the version committed to.
-// Columns that the table has gained since are not part of it; of a version
-// with columns that the table has lost, the others decide.
+// Columns that the table has gained since are not part of it; one that it has
+// lost counts as changed, unless the source recorded that it was dropped.
 func (c *Comparer) Matches(e *recordlog.Entry, t *tap.Table, cells []row.Value) (bool, error) {
 	if e.Header.Op == commit.Delete {
 		return false, nil
@@ -162,7 +183,7 @@ func (c *Comparer) Matches(e *recordlog.Entry, t *tap.Table, cells []row.Value) 
 		return err == nil, err
 	}
 	for i, d := range p.digests {
-		if d != e.Digests[i] && !p.lost[i] {
+		if d != e.Digests[i] && (!p.lost[i] || !c.explained(e, i)) {
 			return false, nil
 		}
 	}
@@ -221,13 +242,16 @@ func Project(t *tap.Table, cells []row.Value, columns []row.Column) []row.Value 
 }
 
 // project orders cells by the recorded columns, null where the table has none
-// of that name any more.
+// of them any more.
 func project(dst []row.Value, t *tap.Table, cells []row.Value, columns []row.Column) ([]row.Value, map[int]bool) {
 	var lost map[int]bool
 	for i, want := range columns {
 		at := i
 		if at >= len(t.Columns) || t.Columns[at].Name != want.Name {
 			at = indexOf(t.Columns, want.Name)
+		}
+		if at < 0 {
+			at = respelled(t.Columns, columns, want.Name)
 		}
 		if at < 0 {
 			if lost == nil {
@@ -240,6 +264,31 @@ func project(dst []row.Value, t *tap.Table, cells []row.Value, columns []row.Col
 		dst = append(dst, cells[at])
 	}
 	return dst, lost
+}
+
+// SameColumns reports whether a version covers just the columns that the table
+// has, in any order.
+func SameColumns(e *recordlog.Entry, t *tap.Table) bool {
+	if len(e.Header.Columns) != len(t.Columns) {
+		return false
+	}
+	for i, c := range t.Columns {
+		if e.Header.Columns[i].Name != c.Name && indexOf(e.Header.Columns, c.Name) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// respelled returns where a recorded column stands with its name in other case,
+// or -1. To the database it is the same column still.
+func respelled(now, recorded []row.Column, name string) int {
+	for at := range now {
+		if strings.EqualFold(now[at].Name, name) && indexOf(recorded, now[at].Name) < 0 {
+			return at
+		}
+	}
+	return -1
 }
 
 func indexOf(columns []row.Column, name string) int {

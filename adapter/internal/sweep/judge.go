@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -36,8 +37,7 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 	switch c.State {
 	case rows.Equal:
 		s.seen.set(c.Head.First)
-		s.intact(c.Entry)
-		return atRest, nil
+		return atRest, s.intact(c.Entry, d.Table, d.Cells)
 	case rows.Hot:
 		return stillHot, nil
 	case rows.Unknown:
@@ -51,7 +51,7 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 
 // judgeOlder tells a row that is back as it once was from an altered one.
 func (s *sweep) judgeOlder(d *Deviation, state rows.State) error {
-	older, ended, err := s.comparer.Older(d.Latest, d.Table, d.Cells)
+	older, ended, err := s.comparer.Older(d.Latest, d.Table, d.Cells, d.Columns...)
 	switch {
 	case errors.Is(err, recordlog.ErrKeyLost):
 		older = nil
@@ -99,6 +99,7 @@ func (s *sweep) judgeAbsent(d *Deviation) (rest, error) {
 // findMissing fetches the log's live rows that the scan did not see.
 func (s *sweep) findMissing(ctx context.Context) error {
 	var missing [][]row.Value
+	var unfit [][]byte
 	err := s.log.Heads(ctx, s.table, func(key []byte, h recordlog.Head) error {
 		if h.Deleted {
 			return nil
@@ -108,11 +109,35 @@ func (s *sweep) findMissing(ctx context.Context) error {
 			return nil
 		}
 		cells, err := row.ParseKey(key)
+		if err == nil && len(cells) != len(s.result.Table.Key) {
+			unfit = append(unfit, slices.Clone(key))
+			return nil
+		}
 		missing = append(missing, cells)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	if err := s.judgeUnfit(unfit); err != nil {
+		return err
+	}
 	return s.settle(ctx, missing)
+}
+
+// judgeUnfit judges keys that cannot be of the table as it is now, for its key
+// has another number of columns: no row can have them.
+func (s *sweep) judgeUnfit(keys [][]byte) error {
+	size := s.log.Size()
+	for _, key := range keys {
+		d := Deviation{Table: s.result.Table, Key: key, Window: recordlog.Window{From: size, To: size}}
+		rest, err := s.judgeAbsent(&d)
+		if err != nil {
+			return err
+		}
+		if rest != atRest {
+			s.result.Deviations = append(s.result.Deviations, d)
+		}
+	}
+	return nil
 }

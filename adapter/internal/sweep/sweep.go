@@ -63,6 +63,11 @@ type Options struct {
 	// Intact is called for each row that is as the log says, with the version
 	// that it equals; may be nil.
 	Intact func(*recordlog.Entry)
+	// Dropped explains columns that are gone; nil: nothing does.
+	Dropped rows.Dropped
+	// Reshaped is called for each row that is as its version says while the table
+	// has other columns than the version; may be nil.
+	Reshaped func(*recordlog.Entry, *tap.Table, []row.Value) error
 	// Progress is called after each chunk with the rows read so far; may be nil.
 	Progress func(rows uint64)
 }
@@ -125,8 +130,10 @@ func newSweep(source Source, log Log, table string, o Options) *sweep {
 	if o.Retries == 0 {
 		o.Retries = 5
 	}
-	return &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
+	s := &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
 		seen: make(bitmap), result: &Result{Started: log.Size()}}
+	s.comparer.Accept(o.Dropped)
+	return s
 }
 
 // Keys reads single rows of a table by key and judges them.
@@ -225,7 +232,9 @@ func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, 
 			s.seen.set(c.Head.First)
 		}
 		if err == nil && c.State == rows.Equal {
-			s.intact(c.Entry)
+			if err := s.intact(c.Entry, chunk.Table, r.Cells); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		suspects = append(suspects, chunk.Table.KeyOf(r.Cells))
@@ -233,13 +242,17 @@ func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, 
 	return suspects, nil
 }
 
-func (s *sweep) intact(e *recordlog.Entry) {
+func (s *sweep) intact(e *recordlog.Entry, t *tap.Table, cells []row.Value) error {
 	s.result.Intact++
 	s.result.AnyIntact = true
 	s.result.NewestIntact = max(s.result.NewestIntact, e.Header.Index)
 	if s.options.Intact != nil {
 		s.options.Intact(e)
 	}
+	if s.options.Reshaped == nil || rows.SameColumns(e, t) {
+		return nil
+	}
+	return s.options.Reshaped(e, t, cells)
 }
 
 // settle fetches suspects by key until each is at rest or judged.
