@@ -77,7 +77,7 @@ func (r *Result) Says() []string {
 			r.Audit.Started, r.Audit.Ended))
 	}
 	lines = append(lines,
-		fmt.Sprintf("the audit from %s to %s found the row %s", r.Audit.Started, r.Audit.Ended, r.Audit.Verdict),
+		fmt.Sprintf("the audit from %s to %s reports the row as %q, which it or an audit before it found", r.Audit.Started, r.Audit.Ended, r.Audit.Verdict),
 		fmt.Sprintf("it was last seen as committed at %s and first seen otherwise at %s", r.Audit.LastGood, r.Audit.FirstBad))
 	if r.Audit.Detail != "" {
 		lines = append(lines, fmt.Sprintf("the audit adds: %q", r.Audit.Detail))
@@ -116,7 +116,7 @@ func (r *Result) SaysNot() []string {
 		lines = append(lines, "anything about the database beyond what the hospital's own sidecar read: the audit is its statement, which the chain fixed and cannot be changed since")
 	}
 	if r.Claim == Altered || r.Claim == Deleted {
-		lines = append(lines, "who did it, or why")
+		lines = append(lines, "who did it, or why", "how the row is now: a finding stays open when the row is put right")
 	}
 	if r.Claim == Altered && r.KeyRevealed {
 		lines = append(lines, "that columns not shown stay secret: the version's key is in this file, so values can be tried against them")

@@ -9,6 +9,7 @@
 package findings
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
@@ -61,12 +62,18 @@ const format = 1
 
 const prefix = "finding/"
 
-// ID names a finding in the register: one per row and verdict.
+// ID names a finding in the register: one per row, verdict, version and values
+// found. An alteration that follows another one does not hide behind it.
 func (f *Finding) ID() string { return f.name() }
 
 // name is where a finding stands in the named state.
 func (f *Finding) name() string {
-	return string(dcbor.AppendText([]byte(rowPrefix(f.Table, f.Key)), string(f.Verdict)))
+	b := dcbor.AppendText([]byte(rowPrefix(f.Table, f.Key)), string(f.Verdict))
+	found := sha256.New()
+	for i := range f.Present {
+		found.Write(f.Present[i][:]) // never fails
+	}
+	return string(dcbor.AppendBytes(dcbor.AppendUint(b, f.Leaf), found.Sum(nil)))
 }
 
 func rowPrefix(table string, key []byte) string {

@@ -23,7 +23,8 @@ type found struct {
 }
 
 // finding returns what the last audit of the table found of the row, if it
-// speaks of a version: of the given one, or of any where number is 0.
+// speaks of a version: of the given one, or of any where number is 0; the last
+// that was opened, if there are several.
 func (p *proof) finding(e *recordlog.Entry, number uint64) (*found, bool, error) {
 	audit, leaves, ok, err := p.Audited(p.table)
 	if err != nil || !ok {
@@ -41,7 +42,7 @@ func (p *proof) finding(e *recordlog.Entry, number uint64) (*found, bool, error)
 		}
 		speaks := f.Table == p.table && bytes.Equal(f.Key, p.key) && f.Leaf != commit.NoPrevious &&
 			(number == 0 || f.Version == number) && (f.Present != nil || provesGone(f))
-		if speaks {
+		if speaks && (hit == nil || f.FirstBad >= hit.finding.FirstBad) {
 			hit = &found{audit: audit, finding: f, bytes: leaf, index: uint64(i), tree: tree}
 		}
 	}
