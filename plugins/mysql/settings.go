@@ -130,6 +130,10 @@ func (s *settings) readPassword() error {
 		return tap.NewSetupError("settings: password_file", fileReason(err),
 			"put the password of the tap's account into the file and let only the tap read it")
 	}
+	if info, err := os.Stat(s.PasswordFile); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 {
+		return tap.NewSetupError("settings: password_file", "every user of this host may read or change "+s.PasswordFile,
+			"chmod 0600 "+s.PasswordFile)
+	}
 	s.password = strings.TrimRight(string(b), "\r\n")
 	return nil
 }

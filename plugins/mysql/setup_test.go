@@ -1,7 +1,11 @@
 package mysql_test
 
 import (
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -172,5 +176,21 @@ func TestNotesTellWhatTheLogDoesNotShow(t *testing.T) {
 	}
 	if strings.Contains(notes, "fk2") || len(tables[0].Columns) != 3 {
 		t.Errorf("notes %q, %d columns", notes, len(tables[0].Columns))
+	}
+}
+
+func TestPasswordThatEverybodyMayReadIsRefused(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("test password\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	settings := json.RawMessage(`{"user":"tap","password_file":` + strconv.Quote(file) + `}`)
+	got := mends(problems(t, tap.Config{Settings: settings, Tables: []string{"emr.t"}}))
+	if got != "chmod 0600 "+file {
+		t.Errorf("the mend is %q", got)
 	}
 }
