@@ -45,7 +45,7 @@ func CheckSocketDirectory(path string) error {
 	if open := info.Mode().Perm() & 0o027; open != 0 {
 		return NewSetupError("socket directory "+directory,
 			fmt.Sprintf("its mode %#o lets others in, and whoever reaches the socket can read the source", info.Mode().Perm()),
-			"chmod 0750 "+directory+" (in a unit: RuntimeDirectoryMode=0750)")
+			"chmod 0750 "+directory+" if it is the socket's own, else choose such a one (in a unit: RuntimeDirectoryMode=0750)")
 	}
 	return nil
 }
