@@ -51,7 +51,7 @@ func ReadConfig(dir string) (Config, error) {
 	path := filepath.Join(dir, configDir, configFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf("%w: %s is missing", ErrNoHome, path)
+		return Config{}, fmt.Errorf("%w: %s is missing; name the directory that node init made", ErrNoHome, path)
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("read node.yaml: %w", err)

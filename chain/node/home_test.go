@@ -60,8 +60,12 @@ func TestSecretsAreTheirOwnersAlone(t *testing.T) {
 }
 
 func TestStartRefusesAnIncompleteHome(t *testing.T) {
-	if _, err := node.Start(t.TempDir(), node.Options{}); !errors.Is(err, node.ErrNoHome) {
-		t.Errorf("empty directory: %v", err)
+	empty := filepath.Join(t.TempDir(), "nothing")
+	if _, err := node.Start(empty, node.Options{}); !errors.Is(err, node.ErrNoHome) {
+		t.Errorf("no directory: %v", err)
+	}
+	if _, err := os.Stat(empty); err == nil {
+		t.Error("something was made where no home is")
 	}
 	homes, err := node.Testnet(t.TempDir(), 1, genesis())
 	if err != nil {

@@ -70,6 +70,9 @@ type application interface {
 // Start starts the node that lives in a directory. It returns when the node
 // listens, which is before it has found its peers.
 func Start(dir string, o Options) (*Node, error) {
+	if _, err := ReadConfig(dir); err != nil {
+		return nil, err // before anything is made in what is no home
+	}
 	a, err := app.Open(filepath.Join(dir, dataDir))
 	if err != nil {
 		return nil, err
