@@ -140,6 +140,10 @@ func (s *Sidecar) openChain() error {
 		return fmt.Errorf("chain.id is %q, the store is a log of chain %q; configure that chain, or make a new store with init",
 			s.config.Chain.ID, origin.Chain)
 	}
+	if origin.Log != s.config.Chain.LogID {
+		return fmt.Errorf("chain.log_id is %q, the store in %s is log %q; name that log's directory, or write its id",
+			s.config.Chain.LogID, s.config.Log.Directory, origin.Log)
+	}
 	c, err := client.Dial(dialAddress(s.config.Chain.RPC))
 	if err != nil {
 		return fmt.Errorf("chain.rpc: %w", err)
