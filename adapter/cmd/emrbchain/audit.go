@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -36,6 +36,9 @@ Exits 0 if there is no finding, and 3 if there are findings.`,
 			if err != nil {
 				return err
 			}
+			if err := request.checkCSV(); err != nil {
+				return err
+			}
 			var report *api.AuditReport
 			err = sidecar.ask(func(c *control.Client) (err error) {
 				report, err = c.Audit(command.Context(), asked)
@@ -63,7 +66,7 @@ func (f *auditFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringArrayVar(&f.tables, "table", nil, "audit this `table` alone; repeat it for more (default all)")
 	flags.StringVar(&f.since, "since", "", "leave out what was first seen before this `time`: 2026-11-01, 2026-11-01T08:00:00Z, or 24h for a day ago")
-	flags.StringVar(&f.csv, "csv", "", "write the findings as CSV to this `file`")
+	flags.StringVar(&f.csv, "csv", "", "write the findings as CSV to this new `file`")
 	jsonFlag(command, &f.asJSON)
 }
 
@@ -116,16 +119,27 @@ func (f *auditFlags) print(out io.Writer, report *api.AuditReport) error {
 	return nil
 }
 
+// checkCSV refuses a file that is there before the audit is run for it.
+func (f *auditFlags) checkCSV() error {
+	if f.csv == "" {
+		return nil
+	}
+	if _, err := os.Lstat(f.csv); err == nil {
+		return usagef("--csv: %s is there already; move it away, or name another file", f.csv)
+	}
+	return nil
+}
+
 // writeCSV writes the file, whose rows name patients by their keys: it is for
 // its owner's eyes.
 func (f *auditFlags) writeCSV(out io.Writer, report *api.AuditReport) error {
-	file, err := os.OpenFile(f.csv, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	var text bytes.Buffer
+	if err := findingsCSV(&text, report.Findings); err != nil {
 		return fmt.Errorf("write findings: %w", err)
 	}
-	if err := errors.Join(findingsCSV(file, report.Findings), file.Close()); err != nil {
+	if err := writeNew(f.csv, text.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write findings: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "%s: %s.\n", f.csv, count(len(report.Findings), "finding"))
+	_, err := fmt.Fprintf(out, "%s: %s.\n", f.csv, count(len(report.Findings), "finding"))
 	return err
 }

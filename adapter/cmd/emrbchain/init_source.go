@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha1"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -59,6 +60,9 @@ func (f *initFlags) readSource(ctx context.Context, directory string, tables []c
 	case "sqlite":
 		return f.sqliteSource(ctx, directory, names)
 	case "mysql":
+		if f.database != "" {
+			return source{}, usagef("--database is of the sqlite tap; name the database in --table, as DATABASE.TABLE=COLUMN")
+		}
 		return f.mysqlSource(directory, names)
 	}
 	return source{}, usagef("--tap: %q is no kind of database; write mysql or sqlite", f.tap)
@@ -122,10 +126,10 @@ func (f *initFlags) mysqlSource(directory string, names []string) (source, error
 		settings: f.mysqlSettings(directory),
 		files: []initFile{
 			{passwordName, []byte(password + "\n"), false, "the password of the tap's account"},
-			{sqlName, []byte(f.grants(names, password)), false, "makes the tap's account; holds its password"},
+			{sqlName, []byte(f.grants(names, passwordHash(password))), false, "makes the tap's account, by the hash of its password"},
 		},
 		sql:    f.grants(names, "…"),
-		advice: fmt.Sprintf("As administrator of the server run: mariadb < %s, then delete that file.\n   It makes the account of the tap, which may only read:", script),
+		advice: fmt.Sprintf("As administrator of the server run: mariadb < %s, then delete that file.\n   %s\n   It makes the account of the tap, which may only read:", script, serverNeeds),
 	}
 	return s, nil
 }
@@ -139,14 +143,26 @@ func (f *initFlags) mysqlSettings(directory string) []setting {
 	return []setting{{"host", f.host, "the server"}, {"port", f.port, ""}, user, password}
 }
 
+// serverNeeds says what the tap demands of the server before it starts.
+const serverNeeds = `The server needs these in my.cnf: log_bin, server_id not 0, binlog_format=ROW,
+   binlog_row_image=FULL, binlog_row_metadata=FULL, sync_binlog=1 and
+   innodb_flush_log_at_trx_commit=1; the tap names those that it misses.`
+
+// passwordHash is a password as the server keeps it. The server writes the SQL
+// that makes an account to its logs as it is, so that must not hold the password.
+func passwordHash(password string) string {
+	once := sha1.Sum([]byte(password))
+	return fmt.Sprintf("*%X", sha1.Sum(once[:]))
+}
+
 // grants is the least that the tap can do with.
-func (f *initFlags) grants(names []string, password string) string {
+func (f *initFlags) grants(names []string, hash string) string {
 	account := quoteSQL(f.user) + "@" + quoteSQL(f.accountHost())
 	var b strings.Builder
 	if f.accountHost() == "%" {
 		b.WriteString("-- Put the address of the tap's host in place of %.\n")
 	}
-	fmt.Fprintf(&b, "CREATE USER %s IDENTIFIED BY %s%s;\n", account, quoteSQL(password), f.encryption())
+	fmt.Fprintf(&b, "CREATE USER %s IDENTIFIED BY PASSWORD %s%s;\n", account, quoteSQL(hash), f.encryption())
 	fmt.Fprintf(&b, "GRANT REPLICATION SLAVE ON *.* TO %s; -- to follow the binary log\n", account)
 	for _, name := range names {
 		schema, table, _ := strings.Cut(name, ".")

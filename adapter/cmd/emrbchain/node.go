@@ -136,14 +136,14 @@ func nodeAnswerOf(s client.Status) nodeAnswer {
 func printNode(out io.Writer, s client.Status) error {
 	var t lines
 	if s.Height > 0 {
-		t.add("chain", "%s, height %s, last block at %s", s.Chain, thousands(s.Height), moment(s.Time))
+		t.add("chain", "%s, height %s, last block at %s", shown(s.Chain), thousands(s.Height), moment(s.Time))
 	} else {
-		t.add("chain", "%s, no block yet: more than 2/3 of the votes must be there first", s.Chain)
+		t.add("chain", "%s, no block yet: more than 2/3 of the votes must be there first", shown(s.Chain))
 	}
 	if s.CatchingUp {
 		t.add("", "the node is catching up with the others")
 	}
-	t.add("node", "%s", s.Node)
+	t.add("node", "%s", shown(s.Node))
 	t.add("members", "%s", count(len(s.Validators), "validator"))
 	for _, v := range s.Validators {
 		t.add("", "%s holds %d of %d votes", v.Address, v.Power, s.Power)

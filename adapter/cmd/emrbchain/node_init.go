@@ -79,11 +79,11 @@ func (f *nodeInitFlags) genesis(command *cobra.Command) (node.Genesis, error) {
 	if f.testnet < 0 || f.testnet > maxTestnet {
 		return g, usagef("--testnet: %d homes; choose 1 to %d", f.testnet, maxTestnet)
 	}
-	names, err := pairs("--member-name", f.names)
+	names, err := pairs("--member-name", "ID=NAME", f.names)
 	if err != nil {
 		return g, err
 	}
-	members, err := pairs("--member", f.members)
+	members, err := pairs("--member", "ID=FILE", f.members)
 	if err != nil {
 		return g, err
 	}
@@ -103,13 +103,13 @@ func (f *nodeInitFlags) genesis(command *cobra.Command) (node.Genesis, error) {
 	return g, nil
 }
 
-// pairs reads values of the form NAME=VALUE.
-func pairs(flag string, texts []string) (map[string]string, error) {
+// pairs reads values of a form such as ID=FILE.
+func pairs(flag, form string, texts []string) (map[string]string, error) {
 	values := make(map[string]string, len(texts))
 	for _, text := range texts {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" || value == "" {
-			return nil, usagef("%s: %q is not of the form NAME=VALUE", flag, text)
+			return nil, usagef("%s: %q is not of the form %s", flag, text, form)
 		}
 		if _, twice := values[name]; twice {
 			return nil, usagef("%s: %s is given twice; keep one", flag, name)

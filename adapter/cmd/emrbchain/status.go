@@ -88,12 +88,12 @@ func statusText(s *api.Status, now time.Time) string {
 		t.add("sidecar", "NOT READY; version %s, up %s", s.Version, age(now, s.Started))
 	}
 	for _, reason := range s.NotReady {
-		t.add("", "%s", shown(reason))
+		t.reason("", reason)
 	}
 	t.source(&s.Source, now)
 	t.add("log", "%s, %s; %s", count(s.Log.Size, "entry"), count(s.Log.Gaps, "gap"), s.Log.Origin)
 	if s.Log.Scrub.Problem != "" {
-		t.add("", "PROBLEM: %s", s.Log.Scrub.Problem)
+		t.reason("PROBLEM: ", s.Log.Scrub.Problem)
 	}
 	t.chain(&s.Chain, now)
 	t.audit(&s.Audit, now)
@@ -112,6 +112,15 @@ func (t *lines) add(name, format string, arguments ...any) {
 	fmt.Fprintf(t, "%-9s "+format+"\n", append([]any{name}, arguments...)...)
 }
 
+// reason writes why something is wrong, each line of it so that it cannot steer
+// a terminal nor pass for another line of the status.
+func (t *lines) reason(name, text string) {
+	for line := range strings.Lines(text) {
+		t.add("", "%s%s", name, shown(strings.TrimSuffix(line, "\n")))
+		name = strings.Repeat(" ", len(name))
+	}
+}
+
 func (t *lines) source(s *api.SourceStatus, now time.Time) {
 	t.add("source", "%s, %s; tap %s promises %s", shown(s.Name), s.State, s.Tap, s.Assurance)
 	if s.LastChange != nil {
@@ -121,7 +130,7 @@ func (t *lines) source(s *api.SourceStatus, now time.Time) {
 		t.add("", "the tap was restarted %s", count(s.Restarts, "time"))
 	}
 	if s.Problem != "" {
-		t.add("", "PROBLEM: %s", s.Problem)
+		t.reason("PROBLEM: ", s.Problem)
 	}
 	for _, table := range s.Tables {
 		t.table(&table)
@@ -132,10 +141,10 @@ func (t *lines) table(table *api.TableStatus) {
 	if table.Covered {
 		t.add("", "table %s: covered", shown(table.Name))
 	} else {
-		t.add("", "table %s: NOT COVERED: %s", shown(table.Name), table.Reason)
+		t.add("", "table %s: NOT COVERED: %s", shown(table.Name), shown(table.Reason))
 	}
 	for _, note := range table.Notes {
-		t.add("", "  %s", note)
+		t.add("", "  %s", shown(note))
 	}
 }
 
@@ -146,7 +155,7 @@ func (t *lines) chain(c *api.ChainStatus, now time.Time) {
 		t.add("chain", "%s, NOT REACHABLE", c.ID)
 	}
 	if c.Problem != "" {
-		t.add("", "PROBLEM: %s", c.Problem)
+		t.reason("PROBLEM: ", c.Problem)
 	}
 	if a := c.Anchored; a != nil {
 		t.add("", "anchored the first %s at height %s, %s ago", count(a.Size, "entry"), thousands(a.Height), age(now, a.Time))

@@ -155,12 +155,24 @@ func TestNumbersReadWell(t *testing.T) {
 func TestGrantsCannotBeSteeredByNames(t *testing.T) {
 	f := &initFlags{user: `o'neil\`, host: "::1"}
 	got := f.grants([]string{"emr.a`b"}, "secret")
-	const want = `CREATE USER 'o''neil\\'@'::1' IDENTIFIED BY 'secret';
+	const want = `CREATE USER 'o''neil\\'@'::1' IDENTIFIED BY PASSWORD 'secret';
 GRANT REPLICATION SLAVE ON *.* TO 'o''neil\\'@'::1'; -- to follow the binary log
 ` + "GRANT SELECT ON `emr`.`a``b` TO 'o''neil\\\\'@'::1';" + `
 GRANT BINLOG MONITOR ON *.* TO 'o''neil\\'@'::1'; -- to see databases that are left out of it
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A node's or a source's words may be hostile.
+func TestStatusReasonsCannotPassForAnotherLine(t *testing.T) {
+	s := &api.Status{NotReady: []string{"one\nsidecar   ready"}, Source: api.SourceStatus{Problem: "a\n\x1b[2Jb"},
+		Chain: api.ChainStatus{Problem: "x\x07"}}
+	got := statusText(s, at("2026-11-23 10:00:00"))
+	for _, want := range []string{"\n          sidecar   ready\n", "PROBLEM: a\n                   \"\\x1b[2Jb\"\n", `PROBLEM: "x\a"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in %q", want, got)
+		}
 	}
 }
