@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/config"
 	"github.com/emrbchain/emrbchain/adapter/internal/control"
 	"github.com/emrbchain/emrbchain/adapter/internal/httpapi"
 )
@@ -28,15 +29,15 @@ func (s *Sidecar) openDoors(handler *control.Handler) ([]door, error) {
 	if s.config.HTTP.Listen == "" {
 		return doors, nil
 	}
-	secret, err := s.config.HTTP.TokenFile.Read()
+	secret, err := readSecret("http.token_file", s.config.HTTP.TokenFile)
 	if err != nil {
 		_ = socket.Close() // the first error tells why
-		return nil, fmt.Errorf("http.token_file: %w", err)
+		return nil, err
 	}
 	token, err := httpapi.ParseToken(secret)
 	if err != nil {
 		_ = socket.Close()
-		return nil, fmt.Errorf("http.token_file: %w", err)
+		return nil, config.NewError("http.token_file", err.Error(), "")
 	}
 	listener, err := net.Listen("tcp", s.config.HTTP.Listen)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -108,12 +109,12 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 
 // openLog opens the record log with the wrapping key and the log's key.
 func (s *Sidecar) openLog() error {
-	wrapping, err := readKey(s.config.Log.WrappingKeyFile, keys.ParseWrapping)
+	wrapping, err := readKey("log.wrapping_key_file", s.config.Log.WrappingKeyFile, keys.ParseWrapping)
 	if err != nil {
-		return fmt.Errorf("log.wrapping_key_file: %w", err)
+		return err
 	}
-	if s.logKey, err = readKey(s.config.Log.LogKeyFile, keys.ParseLogKey); err != nil {
-		return fmt.Errorf("log.log_key_file: %w", err)
+	if s.logKey, err = readKey("log.log_key_file", s.config.Log.LogKeyFile, keys.ParseLogKey); err != nil {
+		return err
 	}
 	s.log, err = recordlog.Open(s.config.Log.Directory, recordlog.Options{Wrapping: wrapping, Logger: s.options.Logger, Now: s.options.Now})
 	if err != nil {
@@ -121,28 +122,28 @@ func (s *Sidecar) openLog() error {
 	}
 	if s.log.Origin() != s.logKey.Origin() {
 		_ = s.log.Close() // the mismatch tells why
-		return fmt.Errorf("log.log_key_file: the key is of log %q, the store in %s is of %q; configure the key that init made for it",
-			s.logKey.Origin(), s.config.Log.Directory, s.log.Origin())
+		return config.NewError("log.log_key_file", fmt.Sprintf("the key is of log %q, the store in %s is of %q",
+			s.logKey.Origin(), s.config.Log.Directory, s.log.Origin()), "configure the key that init made for it")
 	}
 	return nil
 }
 
 func (s *Sidecar) openChain() error {
-	member, err := readKey(s.config.Chain.MemberKeyFile, keys.ParseMember)
+	member, err := readKey("chain.member_key_file", s.config.Chain.MemberKeyFile, keys.ParseMember)
 	if err != nil {
-		return fmt.Errorf("chain.member_key_file: %w", err)
+		return err
 	}
 	origin, err := rules.ParseOrigin(s.log.Origin())
 	if err != nil {
 		return fmt.Errorf("read the log's origin: %w", err)
 	}
 	if origin.Chain != s.config.Chain.ID {
-		return fmt.Errorf("chain.id is %q, the store is a log of chain %q; configure that chain, or make a new store with init",
-			s.config.Chain.ID, origin.Chain)
+		return config.NewError("chain.id", fmt.Sprintf("is %q, the store is a log of chain %q", s.config.Chain.ID, origin.Chain),
+			"configure that chain, or make a new store with init")
 	}
 	if origin.Log != s.config.Chain.LogID {
-		return fmt.Errorf("chain.log_id is %q, the store in %s is log %q; name that log's directory, or write its id",
-			s.config.Chain.LogID, s.config.Log.Directory, origin.Log)
+		return config.NewError("chain.log_id", fmt.Sprintf("is %q, the store in %s is log %q",
+			s.config.Chain.LogID, s.config.Log.Directory, origin.Log), "name that log's directory, or write its id")
 	}
 	c, err := client.Dial(dialAddress(s.config.Chain.RPC))
 	if err != nil {
@@ -241,11 +242,29 @@ func (s *Sidecar) audit(ctx context.Context, q audit.Request) (*audit.Report, er
 	return report, nil
 }
 
-// readKey reads a key from a secret file.
-func readKey[K any](file config.SecretFile, parse func(io.Reader) (K, error)) (key K, err error) {
-	text, err := file.Read()
+// readKey reads a key from the secret file that a field names.
+func readKey[K any](field string, file config.SecretFile, parse func(io.Reader) (K, error)) (key K, err error) {
+	text, err := readSecret(field, file)
 	if err != nil {
 		return key, err
 	}
-	return parse(bytes.NewReader(text))
+	if key, err = parse(bytes.NewReader(text)); err != nil {
+		return key, config.NewError(field, err.Error(), "name the file that init made for it")
+	}
+	return key, nil
+}
+
+// readSecret reads the secret file that a field names. A mistake is one of the
+// configuration.
+func readSecret(field string, file config.SecretFile) ([]byte, error) {
+	text, err := file.Read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, config.NewError(field, err.Error(), "name the file that init made for it, or restore that from its backup")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, config.NewError(field, err.Error(), "let the sidecar's user read it")
+	case err != nil:
+		return nil, config.NewError(field, err.Error(), "")
+	}
+	return text, nil
 }

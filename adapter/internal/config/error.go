@@ -17,15 +17,25 @@ type Problem struct {
 
 // Error holds every mistake of a file, in the order of its lines.
 type Error struct {
-	File     string
+	File     string // "" where a mistake came to light beyond the file: in what it names
 	Problems []Problem
 }
 
+// NewError returns the mistake that a field of a sound file names something
+// that is not as it must be.
+func NewError(thing, reason, mend string) *Error {
+	return &Error{Problems: []Problem{{Thing: thing, Reason: reason, Mend: mend}}}
+}
+
 // Error lists the mistakes, one per line: file:line:column: thing: reason; mend.
+// Beyond the file there is no place to tell.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
-		lines[i] = fmt.Sprintf("%s:%d:%d: %s: %s", e.File, p.Line, p.Column, p.Thing, p.Reason)
+		lines[i] = fmt.Sprintf("%s: %s", p.Thing, p.Reason)
+		if e.File != "" {
+			lines[i] = fmt.Sprintf("%s:%d:%d: %s", e.File, p.Line, p.Column, lines[i])
+		}
 		if p.Mend != "" {
 			lines[i] += "; " + p.Mend
 		}
