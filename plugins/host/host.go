@@ -114,7 +114,8 @@ type link interface {
 	ping(ctx context.Context) error
 	// kill ends the tap without asking.
 	kill()
-	// close lets go of the tap, which ends it, and waits until it has.
+	// close lets go of the tap, which ends it, and waits until it has; a tap
+	// that hangs must be killed meanwhile.
 	close()
 }
 
@@ -164,6 +165,8 @@ func (h *Host) Close() error {
 		h.end(ErrClosed)
 		h.stop()
 		h.watching.Wait()
+		hurry := time.AfterFunc(h.options.CloseTimeout, h.link.kill)
+		defer hurry.Stop()
 		if running {
 			h.closeErr = h.closeTap()
 		} else {
@@ -175,8 +178,6 @@ func (h *Host) Close() error {
 }
 
 func (h *Host) closeTap() error {
-	hurry := time.AfterFunc(h.options.CloseTimeout, h.link.kill)
-	defer hurry.Stop()
 	err := h.client.Close()
 	if err == nil {
 		return nil

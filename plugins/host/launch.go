@@ -29,8 +29,8 @@ func (l *launched) ending() string                 { return l.process.ending() }
 func (l *launched) kill()                          { l.process.killGroup() }
 func (l *launched) ping(ctx context.Context) error { return ping(ctx, l.conn) }
 
-// close waits for go-plugin's goroutines. go-plugin asks the tap to end
-// without a deadline, so the caller has made sure that it answers or is dead.
+// close asks the tap to end and waits for go-plugin's goroutines. go-plugin
+// asks without a deadline.
 func (l *launched) close() { l.plugin.Kill() }
 
 func ping(ctx context.Context, conn *grpc.ClientConn) error {
@@ -152,7 +152,7 @@ func (o *Options) explainStart(ctx, start context.Context, p *process, err error
 		return ctx.Err()
 	case errors.As(err, &own):
 		return own
-	case p.started() == 0:
+	case p.started() == 0 && start.Err() == nil:
 		return o.fail(ErrStart, "its program cannot be started: "+startReason(err),
 			"check the path, that it is executable, and that it is built for this machine")
 	case errors.As(err, &contract):

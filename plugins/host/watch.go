@@ -33,8 +33,8 @@ func (h *Host) watch(ctx context.Context) {
 			return
 		case err == nil:
 			missed = 0
-		case status.Code(err) == codes.Unavailable && h.link.ended() == nil:
-			h.end(h.lost())
+		case status.Code(err) == codes.Unavailable:
+			h.disconnected(ctx)
 			return
 		default:
 			missed++
@@ -43,6 +43,32 @@ func (h *Host) watch(ctx context.Context) {
 	h.end(h.options.fail(ErrHung, fmt.Sprintf("it did not answer %d times in a row and was stopped", patience),
 		"see its output in the log; it is started again"))
 	h.link.kill()
+}
+
+// lastWords is how long a tap whose connection broke may take to end by
+// itself, which tells its own exit status. Without a connection it is of no
+// use, so that it is then killed.
+const lastWords = time.Second
+
+// disconnected ends the host of a tap whose connection broke, once it is known
+// how the process ended.
+func (h *Host) disconnected(ctx context.Context) {
+	if h.link.ended() == nil {
+		h.end(h.lost())
+		return
+	}
+	select {
+	case <-h.link.ended():
+	case <-h.options.Clock.After(lastWords):
+		h.link.kill()
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-h.link.ended():
+		h.end(h.exited())
+	case <-ctx.Done():
+	}
 }
 
 func (h *Host) pingOnce(ctx context.Context) error {
@@ -70,34 +96,12 @@ func (h *Host) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("tap %s: %w", h.options.Name, err)
 	case !errors.Is(err, tap.ErrConnection):
 		return err
-	case h.link.ended() == nil:
-		h.end(h.lost())
-		return h.Err()
 	}
-	return h.awaitEnd(ctx)
-}
-
-// lastWords is how long a tap whose connection broke may take to end by
-// itself, which tells its own exit status. Without a connection it is of no
-// use, so that it is then killed.
-const lastWords = time.Second
-
-// awaitEnd waits until the process is seen to have ended, and says how.
-func (h *Host) awaitEnd(ctx context.Context) error {
-	select {
-	case <-h.done:
-		return h.Err()
-	case <-h.options.Clock.After(lastWords):
-		h.link.kill()
-	case <-ctx.Done():
-		return ctx.Err()
+	h.disconnected(ctx)
+	if cause := h.Err(); cause != nil {
+		return cause
 	}
-	select {
-	case <-h.done:
-		return h.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ctx.Err()
 }
 
 // guarded is the tap of a Host: a call that fails because the tap is gone says
