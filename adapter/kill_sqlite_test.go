@@ -32,7 +32,7 @@ func TestTheLastVersionIsNeverLostOnSQLite(t *testing.T) {
 	e, source := sqliteSource(t, sqlite.DefaultKeep)
 	e.witness()
 	k := newSQLiteKiller(t, source)
-	k.midSnapshot()
+	k.midChunk()
 	k.sidecar.Covered()
 	if err := e.db.Close(); err != nil {
 		t.Fatal(err)
@@ -77,24 +77,6 @@ func newSQLiteKiller(t *testing.T, source sidecartest.Source) *killer {
 	k := &killer{t: t, random: rand.New(rand.NewPCG(seed, 2)), chain: sidecartest.StartChain(t, 1), phases: make(map[string]int)}
 	k.sidecar = sidecartest.NewSidecar(t, k.chain, source)
 	return k
-}
-
-// midSnapshot kills the sidecar during its first snapshot, made of many chunks.
-func (k *killer) midSnapshot() {
-	k.t.Helper()
-	k.sidecar.ChunkRows = 2
-	k.sidecar.Start()
-	k.until("mid-chunk", func() {
-		client := k.sidecar.Control()
-		sidecartest.Eventually(k.t, time.Minute, func(ctx context.Context) error {
-			status, err := client.Status(ctx)
-			if err == nil && status.Source.State != "snapshot" {
-				err = errors.New("no table is being taken in")
-			}
-			return err
-		})
-		k.sidecar.ChunkRows = 0 // from its next start on
-	})
 }
 
 // killOne kills the sidecar, the tap or the application, whose successor it

@@ -1,6 +1,8 @@
 package adapter_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -48,7 +50,6 @@ func TestNothingIsLostNothingTwice(t *testing.T) {
 	k := &killer{t: t, random: rand.New(rand.NewPCG(seed, 1)), server: server,
 		chain: sidecartest.StartChain(t, 4), phases: make(map[string]int)}
 	k.sidecar = sidecartest.NewSidecar(t, k.chain, source)
-	k.sidecar.ChunkRows = 50
 	start := k.sequence()
 	k.midChunk()
 	k.sidecar.Covered()
@@ -182,10 +183,22 @@ func (k *killer) until(phase string, ready func()) {
 	}
 }
 
-// midChunk kills the sidecar during its first snapshots.
+// midChunk kills the sidecar during its first snapshots, made of many chunks.
 func (k *killer) midChunk() {
+	k.t.Helper()
+	k.sidecar.ChunkRows = 2
 	k.sidecar.Start()
-	k.until("mid-chunk", func() { k.pause(time.Second) })
+	k.until("mid-chunk", func() {
+		client := k.sidecar.Control()
+		sidecartest.Eventually(k.t, time.Minute, func(ctx context.Context) error {
+			status, err := client.Status(ctx)
+			if err == nil && status.Source.State != "snapshot" {
+				err = errors.New("no table is being taken in")
+			}
+			return err
+		})
+	})
+	k.sidecar.ChunkRows = 0 // from its next start on
 }
 
 // midTransaction kills it while a transaction larger than a batch is logged.
