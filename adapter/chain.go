@@ -93,7 +93,7 @@ func (c *chain) Receipt(ctx context.Context, size uint64) (anchoring.Receipt, er
 	if err != nil {
 		return anchoring.Receipt{}, fmt.Errorf("check the receipt: %w", err)
 	}
-	return anchoring.Receipt{Height: anchor.Height, Time: result.Time.UnixMilli(), Bytes: r.Append(nil)}, nil
+	return anchoring.Receipt{Root: anchor.Root, Height: anchor.Height, Time: result.Time.UnixMilli(), Bytes: r.Append(nil)}, nil
 }
 
 // links returns a light block for each change of the validators between the
@@ -133,10 +133,11 @@ func mended(err error) error {
 	return err
 }
 
-// Refused reports whether an error is the chain's refusal.
+// Refused reports whether an error is the chain's refusal. That a node is of
+// another chain is not: it is the node that must be put right.
 func (c *chain) Refused(err error) bool {
 	_, refused := rules.RefusalOf(err)
-	return refused
+	return refused && !errors.Is(err, rules.ErrWrongChain)
 }
 
 // trustName is where the trust that was taken at first contact is kept.

@@ -13,7 +13,8 @@ import (
 const (
 	verdictIntact   = "intact"
 	verdictFindings = "findings"
-	verdictNothing  = "not covered" // nothing could be read
+	verdictPart     = "intact in part" // and some tables were not read
+	verdictNothing  = "not covered"    // nothing could be read
 )
 
 // describe writes a report for people and machines.
@@ -44,6 +45,8 @@ func (s *Sidecar) describe(ctx context.Context, r *audit.Report, since *time.Tim
 		out.Verdict = verdictFindings
 	case len(out.Covered.Tables) == 0:
 		out.Verdict = verdictNothing
+	case len(out.Covered.Tables) < len(r.Covered):
+		out.Verdict = verdictPart
 	}
 	return out, s.describeLog(out, r)
 }

@@ -83,7 +83,7 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 	if err := s.openLog(); err != nil {
 		return nil, err
 	}
-	if err := s.openChain(); err != nil {
+	if err := errors.Join(s.checkWrapping(), s.openChain()); err != nil {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
@@ -116,8 +116,7 @@ func (s *Sidecar) openLog() error {
 	if s.logKey, err = readKey("log.log_key_file", s.config.Log.LogKeyFile, keys.ParseLogKey); err != nil {
 		return err
 	}
-	s.log, err = recordlog.Open(s.config.Log.Directory, recordlog.Options{Wrapping: wrapping, Logger: s.options.Logger, Now: s.options.Now})
-	if err != nil {
+	if s.log, err = s.openStore(wrapping); err != nil {
 		return fmt.Errorf("open the record log: %w", err)
 	}
 	if s.log.Origin() != s.logKey.Origin() {
@@ -126,6 +125,36 @@ func (s *Sidecar) openLog() error {
 			s.logKey.Origin(), s.config.Log.Directory, s.log.Origin()), "configure the key that init made for it")
 	}
 	return nil
+}
+
+// checkWrapping enters the start in the log, which takes the log's own owner
+// key, and so finds out whether the wrapping key is the store's. A store that
+// takes nothing is reported and still answers.
+func (s *Sidecar) checkWrapping() error {
+	err := s.recordStart()
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return config.NewError("log.wrapping_key_file", "is not the key that wraps the owner keys of the store in "+
+			s.config.Log.Directory, "configure the key that init made for it")
+	}
+	if err != nil {
+		s.options.Logger.Error().Str("event", "start not recorded").Err(err).Msg("the record log takes nothing")
+	}
+	return nil
+}
+
+// lockPatience is how long a store may still be held by a sidecar that was
+// killed: its tap's process lets go of it a moment later.
+const lockPatience = 2 * time.Second
+
+func (s *Sidecar) openStore(wrapping *keys.Wrapping) (*recordlog.Log, error) {
+	options := recordlog.Options{Wrapping: wrapping, Logger: s.options.Logger, Now: s.options.Now}
+	for began := time.Now(); ; {
+		log, err := recordlog.Open(s.config.Log.Directory, options)
+		if !errors.Is(err, recordlog.ErrLocked) || time.Since(began) > lockPatience {
+			return log, err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 func (s *Sidecar) openChain() error {
@@ -174,9 +203,6 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	}
 	for _, d := range doors {
 		work(d.name, d.serve)
-	}
-	if err := s.recordStart(); err != nil {
-		s.options.Logger.Error().Str("event", "start not recorded").Err(err).Msg("the record log takes nothing")
 	}
 	work("tap", s.runTap)
 	work("anchoring", s.runAnchoring)

@@ -37,8 +37,9 @@ type Head struct {
 
 // Receipt is the proof that an anchor is final, checked.
 type Receipt struct {
-	Height int64 // of the block that anchored it
-	Time   int64 // of the header that proves it, ms since 1970 UTC
+	Root   merkle.Hash // that the chain holds at the size
+	Height int64       // of the block that anchored it
+	Time   int64       // of the header that proves it, ms since 1970 UTC
 	Bytes  []byte
 }
 
@@ -165,7 +166,7 @@ func (a *Anchoring) Anchor(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask the chain for the log's head: %w", err)
 	}
-	if err := a.compare(head); err != nil {
+	if err := a.compare(ctx, head); err != nil {
 		return err
 	}
 	if err := a.keepReceipt(ctx, head); err != nil {
@@ -192,24 +193,41 @@ func (a *Anchoring) Anchor(ctx context.Context) error {
 	return a.keepReceipt(ctx, Head{Size: p.size, Root: root})
 }
 
-// compare checks that the chain's head is a prefix of the log.
-func (a *Anchoring) compare(head Head) error {
+// compare checks that the chain's head is a prefix of the log. That it is not
+// is believed only with a receipt, which a lying node cannot make.
+func (a *Anchoring) compare(ctx context.Context, head Head) error {
+	diverged, err := a.diverged(head)
+	if err != nil || diverged == nil {
+		return err
+	}
+	receipt, err := a.chain.Receipt(ctx, head.Size)
+	if err != nil {
+		return fmt.Errorf("the node says that the chain holds another history of this log, and does not prove it: %w", err)
+	}
+	if receipt.Root != head.Root {
+		return fmt.Errorf("the node says that the chain holds another root at size %d than it proves; ask another node", head.Size)
+	}
+	return diverged
+}
+
+// diverged says how the chain's head is not a prefix of the log; nil if it is.
+func (a *Anchoring) diverged(head Head) (diverged, err error) {
 	size := a.log.Size()
 	if head.Size > size {
 		return fmt.Errorf("%w: the chain has anchored %d leaves, this store holds %d. The store is an older copy. "+
 			"Stop the sidecar and restore the newest store or replica; if it is lost, members must vote a reset of the log",
-			ErrDiverged, head.Size, size)
+			ErrDiverged, head.Size, size), nil
 	}
 	root, err := a.log.Root(head.Size)
 	if err != nil {
-		return fmt.Errorf("compute the log's root: %w", err)
+		return nil, fmt.Errorf("compute the log's root: %w", err)
 	}
 	if root != head.Root {
 		return fmt.Errorf("%w: at size %d the chain's root differs from this store's. The store was changed or went on "+
 			"from an older copy. Stop the sidecar, keep the store as evidence, and restore the newest store or replica; "+
-			"if it is lost, members must vote a reset of the log", ErrDiverged, head.Size)
+			"if it is lost, members must vote a reset of the log", ErrDiverged, head.Size), nil
 	}
-	return nil
+	return nil, nil
 }
 
 // checkpoint returns the checkpoint in flight, or makes the next one durable.

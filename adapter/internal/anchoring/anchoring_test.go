@@ -35,6 +35,7 @@ type ledger struct {
 	submitted  [][]byte
 	heartbeats int
 	fail       map[string]error // by call, until taken away
+	proves     *merkle.Hash     // the root that receipts prove, where it is not the head's
 	late       bool             // accept the next anchor, and then fail
 }
 
@@ -61,7 +62,11 @@ func (l *ledger) Submit(_ context.Context, checkpoint []byte, oldSize uint64, pr
 }
 
 func (l *ledger) Receipt(_ context.Context, size uint64) (anchoring.Receipt, error) {
-	return anchoring.Receipt{Height: int64(size), Time: int64(size) * 1000, Bytes: []byte("receipt")}, l.fail["receipt"]
+	root := l.head.Root
+	if l.proves != nil {
+		root = *l.proves
+	}
+	return anchoring.Receipt{Root: root, Height: int64(size), Time: int64(size) * 1000, Bytes: []byte("receipt")}, l.fail["receipt"]
 }
 
 func (l *ledger) Heartbeat(context.Context) error {
@@ -253,5 +258,21 @@ func TestTheAnchorsAroundALeaf(t *testing.T) {
 				t.Errorf("leaf %d: between %d and %d, %v, %v", leaf, before.Size, after.Size, ok, err)
 			}
 		}
+	}
+}
+
+// A node that only says that the chain holds another history, and cannot prove
+// it, does not stop the anchoring.
+func TestAnUnprovenHeadIsNotBelieved(t *testing.T) {
+	log, l := logtest.New(t), newLedger(t)
+	logtest.Record(t, log, logtest.Table(), 1, "v")
+	l.head = anchoring.Head{Size: 9, Root: merkle.Hash{1}}
+	l.proves = &merkle.Hash{2}
+	if err := l.anchoring(log, 8).Anchor(t.Context()); err == nil || errors.Is(err, anchoring.ErrDiverged) {
+		t.Errorf("a head with another root than is proven: %v", err)
+	}
+	l.fail["receipt"] = errAway
+	if err := l.anchoring(log, 8).Anchor(t.Context()); !errors.Is(err, errAway) || errors.Is(err, anchoring.ErrDiverged) {
+		t.Errorf("a head without a receipt: %v", err)
 	}
 }

@@ -50,6 +50,9 @@ func (p *proof) finding(e *recordlog.Entry, number uint64) (*found, bool, error)
 		return nil, false, nil
 	}
 	hit.versions, err = p.Log.Entry(hit.finding.Leaf)
+	if err == nil && hit.versions.Header.Op == commit.Delete {
+		return nil, false, nil // a row that is back after its deletion is no version to be proven gone
+	}
 	return hit, err == nil, err
 }
 

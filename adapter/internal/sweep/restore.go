@@ -31,16 +31,18 @@ func moment(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC33
 
 // Restored looks for one cut that explains all deviations of some sweeps: that
 // the tables were put back as they stood between two leaves. A single row is
-// not enough, and a row that is intact since then speaks against it.
+// not enough, rows that are merely gone are deleted, and a row that is intact
+// since then speaks against it.
 func Restored(results []*Result) (Cut, bool) {
 	cut := Cut{Before: ^uint64(0)}
-	deviations := 0
+	deviations, stale := 0, false
 	for _, r := range results {
 		for _, d := range r.Deviations {
 			if d.Kind == Busy {
 				continue
 			}
 			deviations++
+			stale = stale || d.Kind == Stale
 			after, before, ok := interval(d)
 			if !ok {
 				return Cut{}, false
@@ -51,7 +53,7 @@ func Restored(results []*Result) (Cut, bool) {
 			cut.After = max(cut.After, r.NewestIntact)
 		}
 	}
-	return cut, deviations >= 2 && cut.After < cut.Before
+	return cut, deviations >= 2 && stale && cut.After < cut.Before
 }
 
 // interval returns between which leaves a row stood as it does now.
