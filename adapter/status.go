@@ -35,6 +35,9 @@ func (s *Sidecar) sourceStatus(ctx context.Context, out *api.Status) error {
 		Restarts: uint64(running.Restarts), Tables: []api.TableStatus{}}
 	if running.LastErr != nil && !progress.Attached {
 		out.Source.Problem = running.LastErr.Error()
+		if running.State == host.Waiting {
+			out.Source.Problem += "; tried again " + running.Next.UTC().Format(time.RFC3339)
+		}
 		out.NotReady = append(out.NotReady, "the source is not tapped: "+out.Source.Problem)
 	} else if !progress.Attached {
 		out.NotReady = append(out.NotReady, "the tap is starting")

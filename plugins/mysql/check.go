@@ -164,7 +164,7 @@ func (c *check) checkTables(ctx context.Context) error {
 		_, err := queryStrings(ctx, c.db, "SELECT * FROM "+quoteTable(name)+" LIMIT 0")
 		switch serverError(err) {
 		case errorTableDenied, errorSchemaDenied, errorColumnDenied:
-			c.problem("account "+c.account, "it may not read table "+name,
+			c.problem("account "+c.account, "it may not read table "+name+" (or there is none of that name)",
 				"GRANT SELECT ON "+quoteTable(name)+" TO "+c.account)
 		case errorNoTable, errorNoDatabase: // Tables says so, for each table
 		default:
