@@ -74,6 +74,7 @@ func TestAClockThatJumpsHarmsNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a chain and a sidecar")
 	}
+	t.Parallel() // most of it is waiting
 	const years = 10 * 365 * 24 * time.Hour
 	began := time.Now()
 	e, source := sqliteSource(t, 100_000)

@@ -214,6 +214,7 @@ func TestABadTapLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a server, a chain and a sidecar")
 	}
+	t.Parallel() // most of it is waiting
 	server, source := mariadbSource(t, true)
 	manifest, role := installBadTap(t, "good")
 	source.Manifest = manifest

@@ -49,6 +49,7 @@ func TestAnchoringGoesOnWithoutOneOfFourAndHaltsWithoutTwo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs four validators and a sidecar, and kills validators")
 	}
+	t.Parallel() // most of it is waiting
 	rounds := 1
 	if full() {
 		rounds = 3

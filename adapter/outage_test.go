@@ -23,6 +23,7 @@ func TestTheSourceIsReadOnWhileTheChainIsAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a server, a chain and a sidecar")
 	}
+	t.Parallel() // most of it is waiting
 	transactions := uint64(150)
 	if full() {
 		transactions = 3000
@@ -129,6 +130,7 @@ func TestASidecarStartsBeforeItsChain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a chain and a sidecar")
 	}
+	t.Parallel() // most of it is waiting
 	e, source := sqliteSource(t, 100_000)
 	chain := sidecartest.StartChain(t, 1)
 	chain.Node(0).Kill()
