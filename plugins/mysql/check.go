@@ -121,7 +121,11 @@ func (c *check) checkVariables(ctx context.Context) error {
 			return err
 		}
 		if !w.good(value[0][0]) {
-			c.problem("variable "+w.variable+"="+value[0][0], w.reason, w.mend+" (and in my.cnf, to last)")
+			mend := w.mend
+			if strings.HasPrefix(mend, "SET GLOBAL") {
+				mend += " (and in my.cnf, to last)"
+			}
+			c.problem("variable "+w.variable+"="+value[0][0], w.reason, mend)
 		}
 	}
 	return nil

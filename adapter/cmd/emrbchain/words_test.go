@@ -24,8 +24,8 @@ func TestAuditNamesRowDeedAndBothMoments(t *testing.T) {
 	report := &api.AuditReport{
 		Verdict: "findings", ProtectedSince: &since,
 		Covered: api.Covered{
-			Tables:     []api.CoveredTable{{Name: "patients", OldestRead: at("2026-11-23 10:00:00")}},
-			NotCovered: []api.NotCovered{{Table: "queue", Reason: "busy"}, {Table: "notes", Reason: "it has no key"}},
+			Tables:     []api.CoveredTable{{Name: "patients", Rows: 2000, OldestRead: at("2026-11-23 10:00:00")}},
+			NotCovered: []api.NotCovered{{Table: "queue", Rows: 1, Reason: "busy"}, {Table: "notes", Reason: "it has no key"}},
 		},
 		Counts: map[string]uint64{"intact": 1998, "altered": 1, "deleted": 1},
 		Findings: []api.Finding{
