@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -24,6 +25,7 @@ type database struct {
 	t     *testing.T
 	log   *recordlog.Log
 	table *tap.Table
+	mu    sync.Mutex // one read at a time: the next chunk is read while rows are fetched
 	rows  map[int64]string
 	reads int
 	// during is called within the n-th read, after the rows were read and before
@@ -49,6 +51,8 @@ func (d *database) forge(id int64, v string) {
 }
 
 func (d *database) window(read func()) recordlog.Window {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	w := recordlog.Window{From: d.log.Size()}
 	read()
 	if d.reads++; d.during != nil {
