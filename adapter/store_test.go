@@ -279,6 +279,7 @@ func TestDamageHaltsTappingAndSaysSo(t *testing.T) {
 	if _, ok := flipByte(t, filepath.Join(s.Store(), "segments", "entries-000000"), 0.3); !ok {
 		t.Fatal("there are no entries")
 	}
+	s.RPC = "127.0.0.1:1" // no node: what the damaged store still anchored would make the sound copy an old one
 	s.Start()
 	status := s.NotReady("the record log takes nothing more", "entries-000000", "restore the log from its replica or backup")
 	if !strings.Contains(status.Log.Scrub.Problem, "entries-000000") {
@@ -295,6 +296,7 @@ func TestDamageHaltsTappingAndSaysSo(t *testing.T) {
 	}
 	s.Stop()
 
+	s.RPC = ""
 	s.PutBackStore(sound)
 	s.Start()
 	s.Recorded("patients", "3", 2)

@@ -119,15 +119,19 @@ func Eventually(t testing.TB, most time.Duration, ask func(context.Context) erro
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
+	var last error // not the one that the end of the time makes
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			t.Fatalf("after %s: %v", most, err)
+			t.Fatalf("after %s: %v", most, last)
 		}
 	}
 }
