@@ -142,8 +142,8 @@ func (s *Sidecar) checkWrapping() error {
 	return nil
 }
 
-// lockPatience is how long a store may still be held by a sidecar that was
-// killed: its tap's process lets go of it a moment later.
+// lockPatience is how long a store may still be held by a sidecar that is just
+// ending.
 const lockPatience = 2 * time.Second
 
 func (s *Sidecar) openStore(wrapping *keys.Wrapping) (*recordlog.Log, error) {

@@ -16,7 +16,7 @@ const (
 	Gap    Op = 17 // changes may be missing between two positions
 	Break  Op = 18 // a before-image is not the last version
 	Schema Op = 19 // a table's columns changed
-	Audit  Op = 20 // an audit ran: coverage, manifest root, report digest
+	Audit  Op = 20 // an audit ran: coverage, manifest root, findings root
 	Start  Op = 21 // the sidecar started: versions, configuration digest
 	// GapChange says that a row was found changed by a scan that followed a gap
 	// or a schema change, and was entered as it is now: a finding until closed.

@@ -23,7 +23,7 @@ type AuditBody struct {
 	// FindingsRoot is the root over the findings' canonical bytes: Tree.Root.
 	FindingsRoot  merkle.Hash
 	FindingsCount uint64
-	Report        [sha256.Size]byte // SHA-256 of the report as it was handed out
+	Report        [sha256.Size]byte // SHA-256 of the canonical array of the findings' bytes, in order
 }
 
 // Coverage says how much of a table an audit read.

@@ -20,7 +20,7 @@ import (
 // Verdict is what is said of a row, in the words that people read.
 type Verdict string
 
-// The verdicts. The first three and Anchored's absence are not findings.
+// The verdicts. The first three are not findings.
 const (
 	Intact         Verdict = "intact"
 	NotYetAnchored Verdict = "not yet anchored"
