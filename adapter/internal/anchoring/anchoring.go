@@ -289,7 +289,7 @@ func (a *Anchoring) keepReceipt(ctx context.Context, head Head) error {
 	}
 	err = a.log.Update(func(b *recordlog.Batch) error {
 		b.Set(anchorName(head.Size), anchor.append(nil))
-		b.Set(lastName, lastState(head))
+		b.Set(recordlog.AnchorState, recordlog.AppendAnchor(nil, head.Size, head.Root))
 		b.Set(pendingName, nil)
 		return nil
 	})

@@ -13,7 +13,6 @@ import (
 const (
 	pendingName  = "anchor/pending"
 	anchorPrefix = "anchor/at/"
-	lastName     = "anchor/last" // the log's own check at start reads it
 )
 
 // pending is the checkpoint in flight.
@@ -70,11 +69,6 @@ func anchorName(size uint64) string {
 	return anchorPrefix + string(binary.BigEndian.AppendUint64(nil, size))
 }
 
-// lastState is size ‖ root of the last anchor, as recordlog checks it.
-func lastState(head Head) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, head.Size), head.Root[:]...)
-}
-
 // At returns the anchor of a size.
 func At(log *recordlog.Log, size uint64) (Anchor, bool, error) {
 	b, err := log.Get(anchorName(size))
@@ -87,7 +81,7 @@ func At(log *recordlog.Log, size uint64) (Anchor, bool, error) {
 
 // Last returns the newest anchor; zero if there is none.
 func Last(log *recordlog.Log) (Anchor, error) {
-	b, err := log.Get(lastName)
+	b, err := log.Get(recordlog.AnchorState)
 	if err != nil || len(b) < 8 {
 		return Anchor{}, err
 	}

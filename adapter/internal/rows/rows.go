@@ -150,6 +150,3 @@ func (r *Recorder) owner(b *recordlog.Batch, s *shape, v Version, head recordlog
 	}
 	return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: row.AppendCell(nil, patient)})
 }
-
-// Forget drops what the recorder keeps of a table's former description.
-func (r *Recorder) Forget(t *tap.Table) { delete(r.shapes, t) }
