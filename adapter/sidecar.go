@@ -89,7 +89,7 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 	}
 	mappings := make([]rows.Mapping, len(c.Source.Tables))
 	for i, t := range c.Source.Tables {
-		mappings[i] = rows.Mapping{Table: t.Name, Patient: t.Patient}
+		mappings[i] = rows.Mapping{Table: t.Name, Patient: t.Patient.Column, To: t.Patient.To}
 	}
 	s.ingest = ingest.New(s.log, ingest.Options{Mappings: mappings, ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
 	var err error

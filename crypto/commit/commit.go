@@ -91,6 +91,16 @@ func (o *Owner) VersionKey(log string, index uint64) (k Key) {
 	return k
 }
 
+// Secret derives a secret of the owner's for another use than versions:
+// HMAC-SHA-256(owner key, "emrbchain/secret/v1" ‖ purpose).
+func (o *Owner) Secret(purpose string) (secret [KeySize]byte) {
+	o.buf = append(append(o.buf[:0], "emrbchain/secret/v1"...), purpose...)
+	o.mac.Reset()
+	o.mac.Write(o.buf)
+	o.mac.Sum(secret[:0])
+	return secret
+}
+
 // KeyDigest returns SHA-256(0x13 ‖ k), which C binds.
 func KeyDigest(k Key) Digest {
 	var b [1 + KeySize]byte

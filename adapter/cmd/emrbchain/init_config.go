@@ -77,7 +77,7 @@ func (y *yamlWriter) tables(tables []config.Table) {
 		if t.Nobody {
 			y.line("      nobody: true # its rows belong to no patient")
 		} else {
-			y.line("      patient: " + quoteYAML(t.Patient) + " # the column with the patient's key")
+			y.line("      patient: " + quoteYAML(t.Patient.Column) + " # the column with the patient's key")
 		}
 	}
 }

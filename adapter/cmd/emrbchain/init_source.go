@@ -40,7 +40,7 @@ func (f *initFlags) readTables() ([]config.Table, error) {
 		if !ok || name == "" || column == "" {
 			return nil, usagef("--table: %q is not of the form NAME=COLUMN; a table whose rows belong to no patient goes by --nobody", text)
 		}
-		tables = append(tables, config.Table{Name: name, Patient: column})
+		tables = append(tables, config.Table{Name: name, Patient: config.Patient{Column: column}})
 	}
 	for _, name := range f.nobody {
 		tables = append(tables, config.Table{Name: name, Nobody: true})

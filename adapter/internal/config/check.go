@@ -117,39 +117,6 @@ func (d *decoder) checkSettings(settings json.RawMessage) {
 	}
 }
 
-func (d *decoder) checkTables(tables []Table) {
-	if len(tables) == 0 {
-		d.mistake("source.tables", "names no table", "list the tables to protect, each with its patient column or nobody: true")
-	}
-	first := map[string]int{}
-	for i, t := range tables {
-		at := fmt.Sprintf("source.tables[%d]", i)
-		if !d.required(at+".name", t.Name, "name the table as the database does") {
-			continue
-		}
-		if before, twice := first[t.Name]; twice {
-			d.mistake(at+".name", fmt.Sprintf("lists table %s a second time", t.Name),
-				fmt.Sprintf("drop it, source.tables[%d] has it", before))
-			continue
-		}
-		first[t.Name] = i
-		d.checkOwner(at, t)
-	}
-}
-
-func (d *decoder) checkOwner(at string, t Table) {
-	switch {
-	case d.refused(at):
-		// what was meant is not known
-	case t.Patient == "" && !t.Nobody:
-		d.mistake(at, fmt.Sprintf("does not say whose the rows of %s are", t.Name),
-			"add patient: COLUMN (the column with the patient's key), or nobody: true")
-	case t.Patient != "" && t.Nobody:
-		d.mistake(at+".nobody", fmt.Sprintf("contradicts the patient column of %s", t.Name),
-			"keep patient or nobody, not both")
-	}
-}
-
 func (d *decoder) checkHTTP(h *HTTP) {
 	if h.Listen == "" {
 		if h.TokenFile != "" {

@@ -64,11 +64,18 @@ type Source struct {
 // Table is one table to tap.
 type Table struct {
 	Name string `yaml:"name"`
-	// Patient is the column that holds the EMR's own key of the patient whom a
-	// row belongs to.
-	Patient string `yaml:"patient"`
+	// Patient says which patient a row belongs to.
+	Patient Patient `yaml:"patient"`
 	// Nobody says that rows of the table belong to no patient.
 	Nobody bool `yaml:"nobody"`
+}
+
+// Patient leads from a row to its patient. In the file it is the name of a
+// column with the EMR's own key of the patient, or a section that names a column
+// and the table to whose key it refers: the row is then whose that row is.
+type Patient struct {
+	Column string `yaml:"via"`
+	To     string `yaml:"to"` // empty: the column holds the patient's key
 }
 
 // Audit says when the source is read again and compared with the log.

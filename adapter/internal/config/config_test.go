@@ -80,7 +80,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	want.Log.WrappingKeyFile, want.Log.LogKeyFile = "wrapping.key", "log.key"
 	want.Chain.ID, want.Chain.RPC, want.Chain.Member = "demo", "http://127.0.0.1:26657", "north-hospital"
 	want.Chain.MemberKeyFile, want.Chain.LogID = "member.key", "00112233445566778899aabbccddeeff"
-	want.Source = config.Source{Name: "clinic", Tap: "sqlite", Tables: []config.Table{{Name: "patients", Patient: "id"}}}
+	want.Source = config.Source{Name: "clinic", Tap: "sqlite", Tables: []config.Table{{Name: "patients", Patient: config.Patient{Column: "id"}}}}
 	want.HTTP.Listen = ""
 	if diff := cmp.Diff(&want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -102,7 +102,9 @@ func TestFullFileFillsEveryField(t *testing.T) {
 			Manifest: "/opt/vendor/manifest.json",
 			Settings: []byte(`{"host":"db.example.org","password_file":"db.password","port":3306,` +
 				`"tls":{"mode":"verify","names":["db","db2"]}}`),
-			Tables: []config.Table{{Name: "openemr.patient_data", Patient: "pid"}, {Name: "openemr.codes", Nobody: true}}},
+			Tables: []config.Table{{Name: "openemr.patient_data", Patient: config.Patient{Column: "pid"}},
+				{Name: "openemr.amendments_history", Patient: config.Patient{Column: "amendment_id", To: "openemr.amendments"}},
+				{Name: "openemr.amendments", Patient: config.Patient{Column: "pid"}}, {Name: "openemr.codes", Nobody: true}}},
 		Audit:   config.Audit{Every: time.Hour, ChunkRows: 500},
 		HTTP:    config.HTTP{Listen: "[::1]:9000", TokenFile: "http.token"},
 		Control: config.Control{Socket: "/run/other/control.sock"},

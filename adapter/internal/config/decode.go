@@ -27,6 +27,7 @@ type place struct{ line, column int }
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	rawType      = reflect.TypeFor[json.RawMessage]()
+	patientType  = reflect.TypeFor[Patient]()
 )
 
 func decode(text []byte, into *Config) *decoder {
@@ -84,6 +85,8 @@ func (d *decoder) value(path string, node ast.Node, into reflect.Value) {
 		d.free(path, node, into)
 	case into.Type() == durationType:
 		d.duration(path, node, into)
+	case into.Type() == patientType && !isSection(node):
+		d.scalar(path, node, into.FieldByName("Column"))
 	case into.Kind() == reflect.Struct:
 		d.mapping(path, node, into)
 	case into.Kind() == reflect.Slice:
@@ -205,6 +208,11 @@ func mappingOf(node ast.Node) ([]*ast.MappingValueNode, bool) {
 		return []*ast.MappingValueNode{n}, true
 	}
 	return nil, false
+}
+
+func isSection(node ast.Node) bool {
+	_, ok := mappingOf(node)
+	return ok
 }
 
 // firstKey returns the token of a section's first field: a section's own token

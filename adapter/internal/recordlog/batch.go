@@ -26,7 +26,8 @@ type Batch struct {
 	first   int64         // place of the first pending hash
 	heads   map[string]Head
 	named   map[string][]byte
-	owners  map[string]*heldOwner // made by this batch
+	owners  map[string]*heldOwner    // made by this batch
+	made    map[uint64]*commit.Owner // the same, by their numbers
 	index   tmdb.Batch
 	changed bool
 	err     error // the first that the index batch gave
@@ -46,6 +47,7 @@ func newBatch(l *Log) *Batch {
 		heads:   map[string]Head{},
 		named:   map[string][]byte{},
 		owners:  map[string]*heldOwner{},
+		made:    map[uint64]*commit.Owner{},
 		index:   l.index.db.NewBatch(),
 	}
 }

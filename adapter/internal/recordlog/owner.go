@@ -19,7 +19,13 @@ const (
 	OwnerTable   OwnerKind = 2 // a table that is nobody's: Table
 	OwnerPatient OwnerKind = 3 // a patient by the EMR's own key: Key, one canonical cell
 	OwnerRow     OwnerKind = 4 // a row whose patient is not known yet: Table, Key
+	// OwnerReference is of all rows that refer to one row that is not known yet:
+	// Key, a keyed digest of that row's name.
+	OwnerReference OwnerKind = 5
 )
+
+// ReferenceSize is the size of an OwnerReference's Key in bytes.
+const ReferenceSize = 16
 
 // OwnerName names an owner. Fields that the kind has no use for are empty.
 type OwnerName struct {
@@ -60,6 +66,11 @@ func (n OwnerName) append(b []byte, tableNumber func(string) uint32) ([]byte, er
 			return b, fmt.Errorf("%w: patient's key is not one canonical cell", ErrEntry)
 		}
 		return append(b, n.Key...), nil
+	case OwnerReference:
+		if len(n.Key) != ReferenceSize {
+			return b, fmt.Errorf("%w: a reference has %d bytes", ErrEntry, ReferenceSize)
+		}
+		return append(b, n.Key...), nil
 	case OwnerRow:
 		if !isCanonicalKey(n.Key) {
 			return b, fmt.Errorf("%w: key is not canonical", ErrEntry)
@@ -89,19 +100,49 @@ func (b *Batch) Owner(name OwnerName) (id uint64, o *commit.Owner, err error) {
 	return h.id, h.owner, nil
 }
 
-// findOwner reads an owner from the index, or makes one.
-func (b *Batch) findOwner(indexKey []byte) (*heldOwner, error) {
-	value, err := b.log.get(indexKey)
-	if err != nil {
-		return nil, err
+// KnownOwner returns the number of an owner; 0 if there is none of that name.
+func (b *Batch) KnownOwner(name OwnerName) (id uint64, err error) {
+	w := &b.log.writer
+	if w.key, err = name.append(w.key[:0], b.table); err != nil {
+		return 0, err
 	}
-	if value == nil {
-		return b.makeOwner(indexKey)
+	if h, ok := b.owners[string(w.key)]; ok {
+		return h.id, nil
+	}
+	return b.log.ownerNumber(w.key)
+}
+
+// Secret returns a secret of this log's own for a purpose.
+func (b *Batch) Secret(purpose string) (secret [commit.KeySize]byte, err error) {
+	_, owner, err := b.Owner(OwnerName{Kind: OwnerLog})
+	if err != nil {
+		return secret, err
+	}
+	return owner.Secret(purpose), nil
+}
+
+// ownerNumber reads an owner's number from the index; 0 if there is none.
+func (l *Log) ownerNumber(indexKey []byte) (uint64, error) {
+	value, err := l.get(indexKey)
+	if err != nil || value == nil {
+		return 0, err
 	}
 	r := dcbor.NewReader(value)
 	id := r.Uint()
-	if err := r.Done(); err != nil {
-		return nil, b.log.noteCorrupt(&CorruptError{File: b.log.index.path, Offset: -1, Reason: "owner's number is malformed", Err: err})
+	if err := r.Done(); err != nil || id == 0 {
+		return 0, l.noteCorrupt(&CorruptError{File: l.index.path, Offset: -1, Reason: "owner's number is malformed", Err: err})
+	}
+	return id, nil
+}
+
+// findOwner reads an owner from the index, or makes one.
+func (b *Batch) findOwner(indexKey []byte) (*heldOwner, error) {
+	id, err := b.log.ownerNumber(indexKey)
+	if err != nil {
+		return nil, err
+	}
+	if id == 0 {
+		return b.makeOwner(indexKey)
 	}
 	key, err := b.log.unwrap(id)
 	if err != nil {
@@ -130,6 +171,7 @@ func (b *Batch) makeOwner(indexKey []byte) (*heldOwner, error) {
 	b.put(wrapKey(id), wrapped)
 	h := &heldOwner{id, commit.NewOwner(&key)}
 	b.owners[string(indexKey)] = h
+	b.made[id] = h.owner
 	return h, nil
 }
 

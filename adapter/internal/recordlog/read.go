@@ -36,10 +36,8 @@ func (b *Batch) OwnerKey(id uint64) (*commit.Owner, error) {
 	if id <= b.base.owners {
 		return b.log.OwnerKey(id)
 	}
-	for _, o := range b.owners {
-		if o.id == id {
-			return o.owner, nil
-		}
+	if o, ok := b.made[id]; ok {
+		return o, nil
 	}
 	return nil, fmt.Errorf("%w: owner %d has none", ErrKeyLost, id)
 }

@@ -4,9 +4,19 @@
 // the same row can never be hashed in two ways.
 //
 // Whose a row is comes from the configured mapping: a patient, by the value of
-// one column, or the table itself where it is nobody's. A row whose patient is
-// not known gets an owner of its own. The owner of a deleted row is that of its
-// last version.
+// one column; or whose another table's row is that a column refers to, and so on
+// along a path of tables; or the table itself where the rows are nobody's. What
+// leads there are the rows that were recorded, never a query to the source. The
+// owner of a deleted row is that of its last version.
+//
+// A patient's key may stand in columns of several types, and as text: 7 is the
+// same patient everywhere. Null, 0 and empty text say that no patient is known:
+// such a row has a key of its own. So have the rows that refer to a row which is
+// not recorded yet, together. Once the patient is known, new versions come under
+// the patient's key, and the other key is linked to it: Linked finds every key
+// that must be destroyed with a patient's. Where a row goes from one patient to
+// another, or a row on its path does, its versions stay under the keys that they
+// were committed under, and later ones come under the new patient's.
 package rows
 
 import (
@@ -25,6 +35,9 @@ type Mapping struct {
 	// Patient is the column whose value is the patient's key in this EMR; empty
 	// when the rows are nobody's.
 	Patient string
+	// To is the table that Patient refers to instead, by its key of one column:
+	// a row is whose that table's row is.
+	To string
 }
 
 // A Version is a row version to be recorded.
@@ -47,19 +60,22 @@ type Recorder struct {
 	shapes    map[*tap.Table]*shape
 	committer commit.Committer
 	key       []byte
+	index     index
 }
 
 // shape is what the recorder keeps of a table's description.
 type shape struct {
 	encoded []byte // AppendColumns of the columns
 	patient int    // index of the patient column, or -1
+	to      string // the table that it refers to; empty: it holds the patient's key
+	leads   bool   // other tables' rows refer to this one's
 }
 
 // NewRecorder returns a Recorder for a log of the given origin, fed by a tap of
 // the given assurance.
 func NewRecorder(origin string, assurance tap.Assurance, mappings []Mapping) *Recorder {
 	r := &Recorder{log: origin, assurance: commit.Assurance(assurance),
-		mappings: make(map[string]Mapping, len(mappings)), shapes: make(map[*tap.Table]*shape)}
+		mappings: make(map[string]Mapping, len(mappings)), shapes: make(map[*tap.Table]*shape), index: newIndex()}
 	for _, m := range mappings {
 		r.mappings[m.Table] = m
 	}
@@ -83,7 +99,7 @@ func (r *Recorder) shape(t *tap.Table) (*shape, error) {
 	if err := commit.CheckColumns(t.Columns); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	s := &shape{encoded: commit.AppendColumns(nil, t.Columns), patient: -1}
+	s := &shape{encoded: commit.AppendColumns(nil, t.Columns), patient: -1, to: m.To}
 	if m.Patient != "" {
 		s.patient = slices.IndexFunc(t.Columns, func(c row.Column) bool { return c.Name == m.Patient })
 		if s.patient < 0 {
@@ -91,8 +107,29 @@ func (r *Recorder) shape(t *tap.Table) (*shape, error) {
 				"name an existing column or set nobody: true", t.Name, m.Patient)
 		}
 	}
+	var err error
+	if s.leads, err = r.leads(t); err != nil {
+		return nil, err
+	}
 	r.shapes[t] = s
 	return s, nil
+}
+
+// leads reports whether other tables' rows refer to those of t. What they refer
+// to must name one row, and so one patient.
+func (r *Recorder) leads(t *tap.Table) (bool, error) {
+	for _, m := range r.mappings {
+		if m.To != t.Name {
+			continue
+		}
+		if len(t.Key) != 1 {
+			return false, fmt.Errorf("table %s has no key of one column, so the column %q of %s does not lead to one row of it; "+
+				"in the patient of %s name a table whose key is one column, or a column that holds the patient's own key",
+				t.Name, m.Patient, m.Table, m.Table)
+		}
+		return true, nil
+	}
+	return false, nil
 }
 
 // Record appends the version to the batch as the successor of the row's latest
@@ -107,18 +144,21 @@ func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("look up row: %w", err)
 	}
-	id, owner, err := r.owner(b, s, v, head, known)
+	whose, err := r.whose(b, s, v, head, known)
 	if err != nil {
 		return 0, fmt.Errorf("find the row's owner: %w", err)
 	}
 	e := r.entry(b.Next(), b.Time(), s, v, head, known)
-	e.Owner = id
-	c, digests, err := r.committer.Commit(owner.VersionKey(r.log, e.Header.Index), &e.Header, v.Cells)
+	e.Owner = whose.id
+	c, digests, err := r.committer.Commit(whose.owner.VersionKey(r.log, e.Header.Index), &e.Header, v.Cells)
 	if err != nil {
 		return 0, fmt.Errorf("commit to a row of %s: %w", v.Table.Name, err)
 	}
 	e.Leaf.Commitment, e.Digests = c, digests
-	return e.Header.Index, b.Append(e)
+	if err := b.Append(e); err != nil {
+		return 0, err
+	}
+	return e.Header.Index, r.note(b, s, v, whose)
 }
 
 func (r *Recorder) entry(index uint64, now int64, s *shape, v Version, head recordlog.Head, known bool) *recordlog.Entry {
@@ -134,19 +174,4 @@ func (r *Recorder) entry(index uint64, now int64, s *shape, v Version, head reco
 		e.Header.Columns, e.Header.EncodedColumns = v.Table.Columns, s.encoded
 	}
 	return e
-}
-
-// owner returns whose key the version is committed under.
-func (r *Recorder) owner(b *recordlog.Batch, s *shape, v Version, head recordlog.Head, known bool) (uint64, *commit.Owner, error) {
-	switch {
-	case v.Op == commit.Delete && known:
-		return b.OwnerOf(head.Index)
-	case s.patient < 0 || v.Op == commit.Delete:
-		return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerTable, Table: v.Table.Name})
-	}
-	patient := v.Cells[s.patient]
-	if patient.IsNull() {
-		return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerRow, Table: v.Table.Name, Key: r.key})
-	}
-	return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: row.AppendCell(nil, patient)})
 }

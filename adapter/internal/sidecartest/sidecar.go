@@ -23,7 +23,8 @@ import (
 	"github.com/emrbchain/emrbchain/crypto/merkle"
 )
 
-// Table is a table to tap; Patient is empty for a table that is nobody's.
+// Table is a table to tap; Patient, a column or a path in YAML, is empty for a
+// table that is nobody's.
 type Table struct{ Name, Patient string }
 
 // Source is a database to tap.

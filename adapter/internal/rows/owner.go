@@ -1,0 +1,154 @@
+package rows
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/row"
+)
+
+// whose says whose key a version is committed under.
+type whose struct {
+	id    uint64
+	owner *commit.Owner
+	// lead is how that was found, for the rows that refer to this one; the zero
+	// lead where they are to stay with what they have.
+	lead lead
+}
+
+// whose finds the owner of a version.
+func (r *Recorder) whose(b *recordlog.Batch, s *shape, v Version, head recordlog.Head, known bool) (w whose, err error) {
+	switch {
+	case v.Op == commit.Delete && known:
+		w.id, w.owner, err = b.OwnerOf(head.Index)
+		return w, err
+	case s.patient < 0 || v.Op == commit.Delete:
+		w.id, w.owner, err = b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerTable, Table: v.Table.Name})
+		return w, err
+	}
+	who, ok := identity(v.Cells[s.patient])
+	switch {
+	case !ok:
+		w.id, w.owner, err = r.own(b, v.Table.Name)
+		w.lead = lead{owner: w.id}
+	case s.to == "":
+		w.id, w.owner, err = b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: row.AppendCell(nil, who)})
+		w.lead = lead{owner: w.id}
+	default:
+		if w.lead.to, err = r.index.reference(b, s.to, who); err != nil {
+			return w, err
+		}
+		w.id, w.owner, err = r.index.follow(b, w.lead, len(r.mappings))
+	}
+	return w, err
+}
+
+// note keeps what later rows need to know of a recorded version.
+func (r *Recorder) note(b *recordlog.Batch, s *shape, v Version, w whose) error {
+	if v.Op == commit.Delete || s.patient < 0 {
+		return nil
+	}
+	if err := r.linkOwn(b, v.Table.Name, w.id); err != nil {
+		return fmt.Errorf("link a row's own key: %w", err)
+	}
+	if !s.leads {
+		return nil
+	}
+	named, ok := identity(v.Cells[v.Table.Key[0]])
+	if !ok {
+		return nil
+	}
+	at, err := r.index.reference(b, v.Table.Name, named)
+	if err != nil {
+		return err
+	}
+	return r.index.note(b, at, w)
+}
+
+// ownPrefix names, per table, the state that rows of it have keys of their own:
+// where it is absent nobody needs to look for one.
+const ownPrefix = "owner/own/"
+
+// own returns the owner that a row of r.key has while its patient is not known.
+func (r *Recorder) own(b *recordlog.Batch, table string) (uint64, *commit.Owner, error) {
+	r.index.own[table] = true
+	b.Set(ownPrefix+table, []byte{indexFormat})
+	return b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerRow, Table: table, Key: r.key})
+}
+
+// linkOwn links a row's own key, if its version before was committed under that,
+// to the owner that the row has now.
+func (r *Recorder) linkOwn(b *recordlog.Batch, table string, owner uint64) error {
+	any, asked := r.index.own[table]
+	if !asked {
+		held, err := b.Get(ownPrefix + table)
+		if err != nil {
+			return err
+		}
+		any = held != nil
+		r.index.own[table] = any
+	}
+	if !any {
+		return nil
+	}
+	own, err := b.KnownOwner(recordlog.OwnerName{Kind: recordlog.OwnerRow, Table: table, Key: r.key})
+	if err != nil || own == 0 || own == owner {
+		return err
+	}
+	head, _, err := b.Head(table, r.key)
+	if err != nil {
+		return err
+	}
+	latest, err := b.Entry(head.Index)
+	if err != nil || latest.Header.Previous == commit.NoPrevious {
+		return err
+	}
+	before, err := b.Entry(latest.Header.Previous)
+	if err != nil || before.Owner != own {
+		return err
+	}
+	return link(b, own, owner)
+}
+
+// identity returns a patient's key, or a reference to a row, in the one form
+// that it has here whatever the type of the column; ok is false where it says
+// that there is none.
+func identity(v row.Value) (id row.Value, ok bool) {
+	switch v.Type() {
+	case row.Any:
+		return v, false
+	case row.Decimal, row.Text, row.Enum:
+		return textIdentity(v)
+	case row.Bits:
+		n, _ := v.Int64()
+		return row.NewUint(uint64(n)), n != 0
+	case row.Int:
+		n, _ := v.Int64()
+		return v, n != 0
+	}
+	return v, true
+}
+
+// textIdentity reads a whole number that is written as text. Blanks at the end
+// do not count, as they do not to databases. ASCII is the same in every set.
+func textIdentity(v row.Value) (row.Value, bool) {
+	text := bytes.TrimRight(v.Raw(), " ")
+	if len(text) == 0 {
+		return v, false
+	}
+	if n, err := strconv.ParseUint(string(text), 10, 64); err == nil && strconv.FormatUint(n, 10) == string(text) {
+		return row.NewUint(n), n != 0
+	}
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil && strconv.FormatInt(n, 10) == string(text) {
+		return row.NewInt(n), true
+	}
+	for _, c := range text {
+		if c >= 0x80 {
+			return row.NewText(v.Charset(), text), true
+		}
+	}
+	return row.NewText("ascii", text), true
+}
