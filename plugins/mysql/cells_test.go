@@ -48,6 +48,7 @@ func columnCases() []columnCase {
 		columnCase{"BIT(9)", []string{"b'0'", "b'111111111'", "256"}, nil},
 		columnCase{"BIT(64)", []string{"0", "b'1'", "18446744073709551615", "9223372036854775808"}, randomInt(64, false)},
 		columnCase{"YEAR", []string{"0", "1901", "2155", "2024", "'00'"}, nil},
+		columnCase{"YEAR(2)", []string{"0", "'0'", "55", "1955", "2155", "1901", "70", "69", "2069", "3000"}, nil},
 		columnCase{"DATE", []string{"'0000-00-00'", "'2024-00-00'", "'2024-02-00'", "'0001-01-01'", "'9999-12-31'", "'2023-02-31'"}, randomDate},
 		columnCase{"TIME", []string{"'00:00:00'", "'-00:00:01'", "'838:59:59'", "'-838:59:59'", "'-01:02:03'"}, randomTime(0)},
 		columnCase{"ENUM('','a','b c','d''e','f,g')", []string{"''", "'a'", "'d''e'", "'f,g'", "'no such label'"}, nil},
@@ -85,11 +86,57 @@ func columnCases() []columnCase {
 			fraction = "." + strings.Repeat("9", digits)
 		}
 		cases = append(cases,
-			columnCase{fmt.Sprintf("TIME(%d)", digits), []string{"'-00:00:00" + fraction + "'", "'12:34:56'", "'838:59:58" + fraction + "'"}, randomTime(digits)},
-			columnCase{fmt.Sprintf("DATETIME(%d)", digits), []string{"'0000-00-00'", "'2024-02-30 00:00:00'", "'0001-01-01 00:00:00" + fraction + "'", "'9999-12-31 23:59:59" + fraction + "'"}, randomDateTime(digits)},
+			columnCase{fmt.Sprintf("TIME(%d)", digits), []string{"'-00:00:00" + fraction + "'", "'12:34:56'", "'838:59:58" + fraction + "'", "'-838:59:59'"}, randomTime(digits)},
+			columnCase{fmt.Sprintf("DATETIME(%d)", digits), []string{"'0000-00-00'", "'2024-00-00'", "'2024-02-30 00:00:00'", "'0001-01-01 00:00:00" + fraction + "'", "'9999-12-31 23:59:59" + fraction + "'"}, randomDateTime(digits)},
 			columnCase{fmt.Sprintf("TIMESTAMP(%d) NULL", digits), []string{"'0000-00-00'", "'1970-01-01 00:00:01'", "'1970-01-01 00:00:00" + fraction + "'", "'2038-01-19 03:14:07" + fraction + "'"}, randomTimestamp(digits)})
 	}
-	return append(cases, textCases()...)
+	for _, c := range cases {
+		if isTemporal(c.declared) {
+			cases = append(cases, columnCase{strings.Replace(c.declared, ")", ") "+oldFormat, 1), c.edges, c.random})
+		}
+	}
+	return append(append(cases, textCases()...), compressedCases()...)
+}
+
+// oldFormat stands behind a type that is to have the temporal format from
+// before MariaDB 10.1, as the server writes it.
+const oldFormat = "/* mariadb-5.3 */"
+
+// format returns the statement that makes the server give the column the
+// temporal format that it is to have.
+func (c columnCase) format() string {
+	if strings.Contains(c.declared, oldFormat) {
+		return "SET GLOBAL mysql56_temporal_format=OFF"
+	}
+	return "SET GLOBAL mysql56_temporal_format=ON"
+}
+
+func isTemporal(declared string) bool {
+	name, _, _ := strings.Cut(declared, "(")
+	return slices.Contains([]string{"TIME", "DATETIME", "TIMESTAMP"}, name)
+}
+
+// compressedCases covers COMPRESSED columns about the sizes where their form
+// changes: none, not worth it, and a length of one to three bytes.
+func compressedCases() []columnCase {
+	var cases []columnCase
+	for _, declared := range []string{"VARCHAR(1000) COMPRESSED", "VARCHAR(254) COMPRESSED CHARACTER SET latin1", "VARCHAR(255) COMPRESSED CHARACTER SET latin1",
+		"TEXT COMPRESSED", "TEXT COMPRESSED CHARACTER SET gbk", "VARBINARY(500) COMPRESSED", "VARBINARY(254) COMPRESSED",
+		"TINYTEXT COMPRESSED", "TINYBLOB COMPRESSED", "BLOB COMPRESSED"} {
+		cases = append(cases, columnCase{declared, []string{"''", "' '", "'a'", "x'00'", "x'8a0102'", "REPEAT('x',99)", "REPEAT('x',100)", "REPEAT('xyz ',60)", "REPEAT('z',254)"}, randomRepeats(254)})
+	}
+	return append(cases,
+		columnCase{"MEDIUMTEXT COMPRESSED CHARACTER SET ucs2", []string{"REPEAT('中文',40000)", "''"}, randomRepeats(2000)},
+		columnCase{"LONGBLOB COMPRESSED", []string{"REPEAT(x'02',17000000)", "''"}, randomRepeats(70000)},
+		columnCase{"LONGTEXT COMPRESSED", []string{"REPEAT('é',40000)"}, nil})
+}
+
+// randomRepeats returns short bytes many times, of some length up to longest.
+func randomRepeats(longest int) func(*rand.Rand) string {
+	return func(r *rand.Rand) string {
+		unit := digits(r, 1+r.IntN(12))
+		return fmt.Sprintf("REPEAT('%s',%d)", unit, r.IntN(longest/len(unit)+1))
+	}
 }
 
 // textCases covers every character set of the server with each kind of column.
@@ -254,7 +301,7 @@ func createCases(s *mariadbtest.Server, cases []columnCase) []string {
 	names := make([]string, len(cases))
 	for i, c := range cases {
 		names[i] = fmt.Sprintf("emr.c%d", i)
-		s.Exec("CREATE TABLE " + names[i] + " (id INT PRIMARY KEY, v " + c.declared + ")")
+		s.Exec(c.format(), "CREATE TABLE "+names[i]+" (id INT PRIMARY KEY, v "+c.declared+")")
 	}
 	return names
 }

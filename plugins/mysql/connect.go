@@ -61,21 +61,23 @@ func openReads(s *settings) (*sql.DB, error) {
 // GTID set beside ours.
 func syncerConfig(s *settings, from gtidSet, handler replication.EventHandler) replication.BinlogSyncerConfig {
 	config := replication.BinlogSyncerConfig{
-		ServerID:                s.ServerID,
-		Flavor:                  "mariadb",
-		Host:                    s.Host,
-		Port:                    s.Port,
-		User:                    s.User,
-		Password:                s.password,
-		TLSConfig:               s.tls,
-		HeartbeatPeriod:         heartbeat,
-		ReadTimeout:             heartbeatMisses * heartbeat,
-		DisableRetrySync:        true, // its retry sends parts of transactions twice
-		DiscardGTIDSet:          true,
-		EventCacheCount:         1,
-		Logger:                  slog.New(slog.DiscardHandler),
-		RowsEventDecodeFunc:     keepRows,
-		SynchronousEventHandler: handler,
+		ServerID:            s.ServerID,
+		Flavor:              "mariadb",
+		Host:                s.Host,
+		Port:                s.Port,
+		User:                s.User,
+		Password:            s.password,
+		TLSConfig:           s.tls,
+		HeartbeatPeriod:     heartbeat,
+		ReadTimeout:         heartbeatMisses * heartbeat,
+		DisableRetrySync:    true, // its retry sends parts of transactions twice
+		DiscardGTIDSet:      true,
+		EventCacheCount:     1,
+		Logger:              slog.New(slog.DiscardHandler),
+		RowsEventDecodeFunc: keepRows,
+		// Table maps are read by parseTableMap, and only those of tapped tables.
+		TableMapOptionalMetaDecodeFunc: func([]byte) error { return nil },
+		SynchronousEventHandler:        handler,
 		Option: func(c *client.Conn) error {
 			_, err := c.Execute("SET @slave_connect_state='" + from.String() + "', @slave_gtid_strict_mode=1")
 			return err

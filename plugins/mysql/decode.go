@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
@@ -10,9 +9,6 @@ import (
 
 	"github.com/emrbchain/emrbchain/crypto/row"
 )
-
-// errShort says that a row image ended before its columns did.
-var errShort = errors.New("row image is cut short")
 
 // image reads one row image of the shape from the front of body and returns
 // the rest. Values share the memory of body.
@@ -27,17 +23,13 @@ func (s *shape) image(body []byte) (cells []row.Value, rest []byte, err error) {
 		c := &s.columns[i]
 		cell := row.Null()
 		if bitmap[i/8]&(1<<(i%8)) == 0 {
-			width, head, err := c.width(body)
-			if err == nil && head+width > len(body) {
-				err = errShort
-			}
-			if err == nil && !c.omitted {
-				cell, err = c.decode(body[head : head+width])
+			var value []byte
+			if value, body, err = c.cut(body); err == nil && !c.omitted {
+				cell, err = c.decode(value)
 			}
 			if err != nil {
 				return nil, nil, fmt.Errorf("decode column %s: %w", c.name, err)
 			}
-			body = body[head+width:]
 		}
 		if !c.omitted {
 			cells = append(cells, cell)
@@ -46,55 +38,82 @@ func (s *shape) image(body []byte) (cells []row.Value, rest []byte, err error) {
 	return cells, body, nil
 }
 
-// width returns how many bytes a value takes and how many bytes of length stand
-// before it.
-func (c *wireColumn) width(body []byte) (width, head int, err error) {
-	switch c.wire {
-	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_YEAR:
-		return 1, 0, nil
-	case mysql.MYSQL_TYPE_SHORT:
-		return 2, 0, nil
-	case mysql.MYSQL_TYPE_INT24, mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE:
-		return 3, 0, nil
-	case mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_FLOAT:
-		return 4, 0, nil
-	case mysql.MYSQL_TYPE_LONGLONG, mysql.MYSQL_TYPE_DOUBLE:
-		return 8, 0, nil
-	case mysql.MYSQL_TYPE_TIME2:
-		return 3 + fractionBytes(c.meta), 0, nil
-	case mysql.MYSQL_TYPE_TIMESTAMP2:
-		return 4 + fractionBytes(c.meta), 0, nil
-	case mysql.MYSQL_TYPE_DATETIME2:
-		return 5 + fractionBytes(c.meta), 0, nil
-	case mysql.MYSQL_TYPE_NEWDECIMAL:
-		if c.meta&0xff > c.meta>>8 {
-			return 0, 0, fmt.Errorf("DECIMAL with more fraction digits than digits")
+// cut takes the bytes of one value from the front of body.
+func (c *wireColumn) cut(body []byte) (value, rest []byte, err error) {
+	width := uint64(c.fixed)
+	if c.head > 0 {
+		if len(body) < c.head {
+			return nil, nil, errShort
 		}
-		return decimalBytes(c.meta), 0, nil
-	case mysql.MYSQL_TYPE_BIT:
-		return (int(c.meta>>8)*8 + int(c.meta&0xff) + 7) / 8, 0, nil
-	case mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET:
-		return int(c.meta & 0xff), 0, nil
+		width, body = littleEndian(body[:c.head]), body[c.head:]
 	}
-	return c.lengthBefore(body)
+	if width > uint64(len(body)) {
+		return nil, nil, errShort
+	}
+	return body[:width:width], body[width:], nil
 }
 
-// lengthBefore reads the length that stands before strings and blobs.
-func (c *wireColumn) lengthBefore(body []byte) (width, head int, err error) {
+// measure works out from the type on the wire how long values are: always
+// fixed, or as the head bytes before each say. The decoders rely on what it
+// checks. It reports whether the type is one that the tap can read.
+func (c *wireColumn) measure() bool {
+	digits := c.meta
 	switch c.wire {
-	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING:
-		head = lengthBytes(int(c.meta))
-	case mysql.MYSQL_TYPE_STRING:
-		head = lengthBytes(c.length)
-	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY:
-		head = int(c.meta)
+	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_YEAR:
+		c.fixed = 1
+	case mysql.MYSQL_TYPE_SHORT:
+		c.fixed = 2
+	case mysql.MYSQL_TYPE_INT24, mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE:
+		c.fixed = 3
+	case mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_FLOAT:
+		c.fixed = 4
+	case mysql.MYSQL_TYPE_LONGLONG, mysql.MYSQL_TYPE_DOUBLE:
+		c.fixed = 8
+	case mysql.MYSQL_TYPE_TIME2:
+		c.fixed = 3 + fractionBytes(digits)
+		return digits <= maxDigits
+	case mysql.MYSQL_TYPE_TIMESTAMP2:
+		c.fixed = 4 + fractionBytes(digits)
+		return digits <= maxDigits
+	case mysql.MYSQL_TYPE_DATETIME2:
+		c.fixed = 5 + fractionBytes(digits)
+		return digits <= maxDigits
+	case mysql.MYSQL_TYPE_TIME, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:
+		c.fixed = oldWidth(c.wire, digits)
+		return digits <= maxDigits
+	case mysql.MYSQL_TYPE_NEWDECIMAL:
+		precision, scale := c.meta>>8, c.meta&0xff
+		c.fixed = decimalBytes(c.meta)
+		return 0 < precision && precision <= maxPrecision && scale <= precision
+	case mysql.MYSQL_TYPE_BIT:
+		bits := int(c.meta>>8)*8 + int(c.meta&0xff)
+		c.fixed = (bits + 7) / 8
+		return 0 < bits && bits <= 64
+	case mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET:
+		c.fixed = int(c.meta & 0xff)
+		return 0 < c.fixed && c.fixed <= 8
 	default:
-		return 0, 0, fmt.Errorf("type %d on the wire is not known", c.wire)
+		return c.measureHead()
 	}
-	if len(body) < head {
-		return 0, 0, errShort
+	return true
+}
+
+const (
+	maxDigits    = 6  // of a fraction of a second
+	maxPrecision = 65 // of a DECIMAL
+)
+
+// measureHead sets how many bytes hold the length of strings and blobs.
+func (c *wireColumn) measureHead() bool {
+	switch c.wire {
+	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, wireVarcharCompressed:
+		c.head = lengthBytes(int(c.meta))
+	case mysql.MYSQL_TYPE_STRING:
+		c.head = lengthBytes(c.length)
+	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, wireBlobCompressed:
+		c.head = int(c.meta)
 	}
-	return int(littleEndian(body[:head])), head, nil
+	return 0 < c.head && c.head <= 4
 }
 
 func lengthBytes(longest int) int {
@@ -104,31 +123,21 @@ func lengthBytes(longest int) int {
 	return 1
 }
 
-func littleEndian(b []byte) uint64 {
-	var n uint64
-	for i := len(b) - 1; i >= 0; i-- {
-		n = n<<8 | uint64(b[i])
-	}
-	return n
-}
-
-func bigEndian(b []byte) uint64 {
-	var n uint64
-	for _, c := range b {
-		n = n<<8 | uint64(c)
-	}
-	return n
-}
-
 // decode turns a value's bytes into a cell.
 func (c *wireColumn) decode(b []byte) (row.Value, error) {
+	if c.wire == wireBlobCompressed || c.wire == wireVarcharCompressed {
+		var err error
+		if b, err = expand(b, c.longest()); err != nil {
+			return row.Value{}, err
+		}
+	}
 	switch c.kind {
 	case kindInt:
 		shift := 64 - 8*len(b)
 		return row.NewInt(int64(littleEndian(b)<<shift) >> shift), nil
 	case kindUint:
 		return row.NewUint(littleEndian(b)), nil
-	case kindYear:
+	case kindYear, kindYear2:
 		return decodeYear(b), nil
 	case kindDecimal:
 		return row.NewDecimal(decodeDecimal(b, c.meta))
@@ -152,6 +161,14 @@ func (c *wireColumn) decode(b []byte) (row.Value, error) {
 		return c.decodeSet(b)
 	}
 	return c.decodeTemporal(b)
+}
+
+// longest returns how many bytes a value of a COMPRESSED column can have.
+func (c *wireColumn) longest() uint64 {
+	if c.wire == wireVarcharCompressed {
+		return uint64(c.meta)
+	}
+	return 1<<(8*c.head) - 1
 }
 
 func decodeYear(b []byte) row.Value {

@@ -30,6 +30,9 @@ func wideShape() *shape {
 		{wire: mysql.MYSQL_TYPE_BLOB, meta: 3, kind: kindBytes},
 		{wire: mysql.MYSQL_TYPE_BLOB, meta: 1, kind: kindText, omitted: true},
 	} {
+		if !c.measure() {
+			panic("a type that the tap cannot read")
+		}
 		s.columns = append(s.columns, c)
 		if !c.omitted {
 			s.table.Columns = append(s.table.Columns, row.Column{Name: "c", Type: c.kind.valueType()})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -22,6 +24,9 @@ type definition struct {
 	refused string
 	missing bool // refused because there is no such table
 	notes   []string
+	// created is when the table was made or rebuilt, in Unix seconds; known only
+	// where the log does not tell the form of a column.
+	created uint32
 }
 
 // A column of a definition.
@@ -102,6 +107,9 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 	}
 	if err := d.readKey(ctx, db); err != nil {
 		return nil, fmt.Errorf("read keys of table %s: %w", name, err)
+	}
+	if err := d.readCreated(ctx, db); err != nil {
+		return nil, fmt.Errorf("read age of table %s: %w", name, err)
 	}
 	d.judge(create)
 	return d, nil
@@ -203,11 +211,14 @@ func (c *column) keyable() bool {
 	if c.omitted != "" || c.refused != "" {
 		return false
 	}
-	if c.kind == kindEnum {
+	switch c.kind {
+	case kindEnum:
 		_, ok := c.enumLabels()
 		return ok
+	case kindSet, kindYear2: // the server compares a YEAR(2) by two digits here and four there
+		return false
 	}
-	return c.kind != kindSet
+	return true
 }
 
 func (d *definition) find(name string) int {
@@ -217,6 +228,23 @@ func (d *definition) find(name string) int {
 		}
 	}
 	return -1
+}
+
+// readCreated reads when the table was last rebuilt, if it has a column of an old
+// temporal type: nothing else changes how many digits its fraction has.
+func (d *definition) readCreated(ctx context.Context, db querier) error {
+	if !slices.ContainsFunc(d.columns, func(c column) bool { return strings.Contains(c.declared, oldMark) }) {
+		return nil
+	}
+	schema, table := tableName(d.name)
+	rows, err := queryStrings(ctx, db, `SELECT UNIX_TIMESTAMP(create_time) FROM information_schema.tables
+		WHERE table_schema = ? AND table_name = ?`, schema, table)
+	if err != nil || len(rows) == 0 || rows[0][0] == "" {
+		return err
+	}
+	seconds, err := strconv.ParseUint(rows[0][0], 10, 32)
+	d.created = uint32(seconds)
+	return err
 }
 
 // judge refuses what cannot be covered and notes what people should know.

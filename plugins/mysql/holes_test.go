@@ -307,11 +307,9 @@ func TestRefusedTablesHaveNoChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "CREATE TABLE emr.v (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
-		"CREATE TABLE emr.y (id INT PRIMARY KEY, y YEAR(2))", "CREATE TABLE emr.c (id INT PRIMARY KEY, c TEXT COMPRESSED)",
 		"CREATE TABLE emr.i (id INT PRIMARY KEY) ENGINE=MyISAM", "CREATE TABLE emr.n (id INT)")
-	r := stream(t, open(t, s, "emr.t", "emr.v", "emr.y", "emr.c", "emr.i", "emr.n"), nil)
-	s.Exec("INSERT INTO emr.v VALUES (1)", "DELETE FROM emr.v", "INSERT INTO emr.y VALUES (1, 70)", "INSERT INTO emr.c VALUES (1, 'x')",
-		"INSERT INTO emr.i VALUES (1)", "INSERT INTO emr.n VALUES (1)", "INSERT INTO emr.t VALUES (1)")
+	r := stream(t, open(t, s, "emr.t", "emr.v", "emr.i", "emr.n"), nil)
+	s.Exec("INSERT INTO emr.v VALUES (1)", "DELETE FROM emr.v", "INSERT INTO emr.i VALUES (1)", "INSERT INTO emr.n VALUES (1)", "INSERT INTO emr.t VALUES (1)")
 	events := r.awaitChanges(t, 1)
 	if list := summary(changes(events)); len(list) != 1 || len(gaps(events)) != 0 {
 		t.Errorf("changes %v, gaps %v; want one change and no gap", list, gaps(events))

@@ -12,6 +12,7 @@ const (
 	kindInt
 	kindUint
 	kindYear
+	kindYear2 // YEAR(2), which the server shows with two of the four digits that it keeps
 	kindDecimal
 	kindFloat
 	kindDouble
@@ -33,7 +34,7 @@ const (
 // valueType returns the type of a kind's values.
 func (k kind) valueType() row.Type {
 	switch k {
-	case kindInt, kindUint, kindYear:
+	case kindInt, kindUint, kindYear, kindYear2:
 		return row.Int
 	case kindDecimal:
 		return row.Decimal

@@ -29,6 +29,8 @@ func (d *definition) selectList() string {
 		switch c.kind {
 		case kindEnum, kindSet:
 			list = append(list, "CAST("+name+" AS UNSIGNED)", name)
+		case kindYear2:
+			list = append(list, "YEAR("+name+")")
 		case kindUUID, kindInet6:
 			list = append(list, "CAST("+name+" AS BINARY(16))")
 		case kindInet4:
@@ -73,6 +75,8 @@ func (c *column) cell(values []any) (row.Value, error) {
 	switch c.kind {
 	case kindInt, kindUint, kindYear:
 		return intCell(values[0])
+	case kindYear2:
+		return year2Cell(values[0])
 	case kindFloat:
 		f, ok := values[0].(float32)
 		return row.NewFloat32(f), expect(ok)
@@ -133,6 +137,16 @@ func intCell(value any) (row.Value, error) {
 		return row.NewUint(n), expect(err == nil)
 	}
 	return row.Value{}, errCell
+}
+
+// year2Cell reads the year of a YEAR(2). Its error value, which the log has as 0,
+// is the year 1900 to YEAR().
+func year2Cell(value any) (row.Value, error) {
+	year, ok := value.(int64)
+	if year == 1900 {
+		year = 0
+	}
+	return row.NewInt(year), expect(ok)
 }
 
 func bitCell(b []byte) (row.Value, error) {

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
@@ -47,68 +46,63 @@ type shape struct {
 	exact bool
 	// unreadable says why rows of this shape cannot be read at all.
 	unreadable string
+	// since is when the table got the form that the log does not tell, in Unix
+	// seconds; 0 if the log tells all. Earlier rows may be of another form.
+	since uint32
 }
 
 // A wireColumn is a column as it stands in row events.
 type wireColumn struct {
-	name     string
-	wire     byte   // the type on the wire, ENUM and SET told from CHAR
-	meta     uint16 // as the table map has it
-	length   int    // of CHAR and BINARY in bytes
-	kind     kind
-	charset  string // the tag
-	labels   [][]byte
-	unsigned bool
-	omitted  bool
+	name        string
+	wire        byte // the type on the wire, ENUM and SET told from CHAR
+	meta        uint16
+	fixed, head int // how long a value is; see measure
+	length      int // of CHAR and BINARY in bytes
+	kind        kind
+	charset     string // the tag
+	labels      [][]byte
+	omitted     bool
 }
 
 // makeShape joins what the log says of a table's columns (names, types, signs,
 // character sets, labels) with what only the server's definition knows (which
-// are generated, which of the binary ones are UUIDs, the key).
-func makeShape(event *replication.TableMapEvent, d *definition, charsets map[uint64]string) *shape {
-	if len(event.ColumnName) != int(event.ColumnCount) {
+// are generated, which of the binary ones are UUIDs, the fractions of old
+// temporal types, the key).
+func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
+	if !m.named {
 		return &shape{exact: true, table: d.table(), unreadable: "rows were logged without the names of their columns: " +
 			"SET GLOBAL binlog_row_metadata=FULL"}
 	}
-	s := &shape{exact: true, columns: wireColumns(event, charsets)}
+	s := &shape{exact: true, columns: make([]wireColumn, len(m.columns))}
 	for i := range s.columns {
-		s.exact = d.describe(&s.columns[i]) && s.exact
+		c := &s.columns[i]
+		*c = newWireColumn(&m.columns[i], charsets)
+		s.exact = d.describe(c) && s.exact
+		if isOldTemporal(c.wire) {
+			s.since = d.created
+		}
+		if !c.measure() {
+			s.unreadable = "rows were logged with column " + c.name + " in a form that the tap cannot read"
+		}
 	}
 	s.exact = s.exact && len(s.columns) == len(d.columns)
-	s.table = s.makeTable(event, d)
+	s.table = s.makeTable(m, d)
 	if !s.exact && s.table.Refused != "" {
 		s.unreadable = "rows were logged that the tap cannot read: " + s.table.Refused
 	}
 	return s
 }
 
-func wireColumns(event *replication.TableMapEvent, charsets map[uint64]string) []wireColumn {
-	unsigned, collations, labelCollations := event.UnsignedMap(), event.CollationMap(), event.EnumSetCollationMap()
-	columns := make([]wireColumn, event.ColumnCount)
-	enums, sets := event.EnumStrValue, event.SetStrValue
-	for i := range columns {
-		c := &columns[i]
-		c.name = string(event.ColumnName[i])
-		c.wire, c.meta, c.unsigned = event.ColumnType[i], event.ColumnMeta[i], unsigned[i]
-		collation := collations[i]
-		switch {
-		case event.IsEnumColumn(i):
-			c.wire, collation = mysql.MYSQL_TYPE_ENUM, labelCollations[i]
-			if len(enums) > 0 {
-				c.labels, enums = enums[0], enums[1:]
-			}
-		case event.IsSetColumn(i):
-			c.wire, collation = mysql.MYSQL_TYPE_SET, labelCollations[i]
-			if len(sets) > 0 {
-				c.labels, sets = sets[0], sets[1:]
-			}
-		case c.wire == mysql.MYSQL_TYPE_STRING:
-			c.length = stringLength(c.meta)
-		}
-		c.charset = charsetTag(charsets[collation])
-		c.kind = c.wireKind()
+func newWireColumn(m *mapColumn, charsets map[uint64]string) wireColumn {
+	c := wireColumn{name: m.name, wire: m.wire, meta: m.meta, labels: m.labels, charset: charsetTag(charsets[m.collation])}
+	if c.wire == mysql.MYSQL_TYPE_STRING {
+		c.length = stringLength(c.meta)
 	}
-	return columns
+	c.kind = c.wireKind()
+	if c.kind == kindInt && m.unsigned {
+		c.kind = kindUint
+	}
+	return c
 }
 
 // stringLength returns the length of a CHAR or BINARY in bytes: bits 8 and 9
@@ -119,26 +113,41 @@ func stringLength(meta uint16) int {
 }
 
 // wireKind returns the kind that the log alone tells, kindNone if the column
-// cannot be read.
+// cannot be read by that.
 func (c *wireColumn) wireKind() kind {
 	switch c.wire {
 	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_INT24, mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_LONGLONG:
-		if c.unsigned {
-			return kindUint
-		}
 		return kindInt
-	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_BLOB:
+	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_BLOB, wireBlobCompressed, wireVarcharCompressed:
 		return c.textOr(kindBytes)
 	case mysql.MYSQL_TYPE_STRING:
 		return c.textOr(kindBinary)
+	case mysql.MYSQL_TYPE_YEAR:
+		return kindYear
+	case mysql.MYSQL_TYPE_NEWDECIMAL:
+		return kindDecimal
+	case mysql.MYSQL_TYPE_FLOAT:
+		return kindFloat
+	case mysql.MYSQL_TYPE_DOUBLE:
+		return kindDouble
+	case mysql.MYSQL_TYPE_BIT:
+		return kindBit
+	case mysql.MYSQL_TYPE_GEOMETRY:
+		return kindBytes
+	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE:
+		return kindDate
+	case mysql.MYSQL_TYPE_TIME2:
+		return kindTime
+	case mysql.MYSQL_TYPE_DATETIME2:
+		return kindDateTime
+	case mysql.MYSQL_TYPE_TIMESTAMP2:
+		return kindTimestamp
+	case mysql.MYSQL_TYPE_ENUM:
+		return kindEnum
+	case mysql.MYSQL_TYPE_SET:
+		return kindSet
 	}
-	return map[byte]kind{
-		mysql.MYSQL_TYPE_YEAR: kindYear, mysql.MYSQL_TYPE_NEWDECIMAL: kindDecimal,
-		mysql.MYSQL_TYPE_FLOAT: kindFloat, mysql.MYSQL_TYPE_DOUBLE: kindDouble, mysql.MYSQL_TYPE_BIT: kindBit,
-		mysql.MYSQL_TYPE_GEOMETRY: kindBytes, mysql.MYSQL_TYPE_DATE: kindDate, mysql.MYSQL_TYPE_NEWDATE: kindDate,
-		mysql.MYSQL_TYPE_TIME2: kindTime, mysql.MYSQL_TYPE_DATETIME2: kindDateTime,
-		mysql.MYSQL_TYPE_TIMESTAMP2: kindTimestamp, mysql.MYSQL_TYPE_ENUM: kindEnum, mysql.MYSQL_TYPE_SET: kindSet,
-	}[c.wire]
+	return kindNone
 }
 
 func (c *wireColumn) textOr(binary kind) kind {
@@ -157,7 +166,15 @@ func (d *definition) describe(c *wireColumn) bool {
 	}
 	known := &d.columns[i]
 	c.omitted = known.omitted != ""
+	digits, old := oldDigits(known.declared)
 	switch {
+	case isOldTemporal(c.wire):
+		if !old || c.oldKind() != known.kind {
+			return false
+		}
+		c.kind, c.meta = known.kind, digits
+	case known.kind == kindYear2 && c.kind == kindYear:
+		c.kind = kindYear2
 	case known.kind == kindUUID && c.kind == kindBinary && c.length == 16,
 		known.kind == kindInet6 && c.kind == kindBinary && c.length == 16,
 		known.kind == kindInet4 && c.kind == kindBinary && c.length == 4:
@@ -166,8 +183,19 @@ func (d *definition) describe(c *wireColumn) bool {
 	return c.omitted || c.kind == known.kind && (c.kind != kindText || c.charset == charsetTag(known.charset))
 }
 
+// oldKind returns the kind of an old temporal type.
+func (c *wireColumn) oldKind() kind {
+	switch c.wire {
+	case mysql.MYSQL_TYPE_TIME:
+		return kindTime
+	case mysql.MYSQL_TYPE_DATETIME:
+		return kindDateTime
+	}
+	return kindTimestamp
+}
+
 // makeTable returns the table that rows of this shape belong to.
-func (s *shape) makeTable(event *replication.TableMapEvent, d *definition) *tap.Table {
+func (s *shape) makeTable(m *tableMap, d *definition) *tap.Table {
 	if s.exact || d.refused != "" && !d.missing {
 		return d.table()
 	}
@@ -182,7 +210,7 @@ func (s *shape) makeTable(event *replication.TableMapEvent, d *definition) *tap.
 		}
 		t.Columns = append(t.Columns, row.Column{Name: c.name, Type: c.kind.valueType()})
 	}
-	if t.Key = s.key(event, d); t.Key == nil {
+	if t.Key = s.key(m, d); t.Key == nil {
 		return &tap.Table{Name: d.name, Refused: "it had neither a primary key nor a known unique key"}
 	}
 	return t
@@ -190,7 +218,7 @@ func (s *shape) makeTable(event *replication.TableMapEvent, d *definition) *tap.
 
 // key returns the key as indexes into the table's columns: the definition's
 // where its columns were there already, else the log's own primary key.
-func (s *shape) key(event *replication.TableMapEvent, d *definition) []int {
+func (s *shape) key(m *tableMap, d *definition) []int {
 	place, next := make(map[string]int), 0
 	for _, c := range s.columns {
 		if !c.omitted {
@@ -208,9 +236,9 @@ func (s *shape) key(event *replication.TableMapEvent, d *definition) []int {
 		return key
 	}
 	key = nil
-	for n, i := range event.PrimaryKey {
-		at, ok := place[s.columns[i].name]
-		if !ok || event.PrimaryKeyPrefix[n] != 0 {
+	for _, part := range m.key {
+		at, ok := place[s.columns[part.column].name]
+		if !ok || part.prefix != 0 {
 			return nil
 		}
 		key = append(key, at)

@@ -289,7 +289,7 @@ func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e
 		s.mapped[e.TableID] = known
 		return nil
 	}
-	made, err := s.makeShape(ctx, name, e)
+	made, err := s.makeShape(ctx, name, body)
 	if err != nil {
 		return err
 	}
@@ -299,15 +299,19 @@ func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e
 
 // makeShape makes a shape from the definition known; where that does not agree
 // with the log, from the one in force now.
-func (s *stream) makeShape(ctx context.Context, name string, e *replication.TableMapEvent) (*shape, error) {
-	made := makeShape(e, s.known[name], s.tap.charsets)
+func (s *stream) makeShape(ctx context.Context, name string, body []byte) (*shape, error) {
+	m, err := parseTableMap(body)
+	if err != nil {
+		return nil, err
+	}
+	made := makeShape(m, s.known[name], s.tap.charsets)
 	if !made.exact {
 		d, err := readDefinition(ctx, s.tap.db, name)
 		if err != nil {
 			return nil, err
 		}
 		s.known[name] = d
-		made = makeShape(e, d, s.tap.charsets)
+		made = makeShape(m, d, s.tap.charsets)
 	}
 	made.table = s.tap.shapes.intern(made.table)
 	return made, nil

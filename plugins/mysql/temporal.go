@@ -3,15 +3,29 @@ package mysql
 import (
 	"time"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
+
 	"github.com/emrbchain/emrbchain/crypto/row"
 )
 
 // fractionBytes returns how many bytes hold a fraction of so many digits.
 func fractionBytes(digits uint16) int { return int(digits+1) / 2 }
 
+// pairs returns how many digits the fraction of so many has in the formats of
+// MySQL 5.6, where each byte holds two.
+func pairs(digits uint16) uint16 { return 2 * uint16(fractionBytes(digits)) }
+
 // decodeTemporal reads DATE and the TIME, DATETIME and TIMESTAMP formats of
-// MySQL 5.6 and later, which are big-endian.
+// MySQL 5.6 and later, which are big-endian, and those from before.
 func (c *wireColumn) decodeTemporal(b []byte) (row.Value, error) {
+	switch c.wire {
+	case mysql.MYSQL_TYPE_TIME:
+		return row.NewTime(decodeOldTime(b, c.meta))
+	case mysql.MYSQL_TYPE_DATETIME:
+		return row.NewDateTime(decodeOldDateTime(b, c.meta))
+	case mysql.MYSQL_TYPE_TIMESTAMP:
+		return row.NewTimestamp(decodeOldTimestamp(b, c.meta))
+	}
 	switch c.kind {
 	case kindDate:
 		return row.NewDate(decodeDate(b))
@@ -45,7 +59,7 @@ func decodeTime(b []byte, digits uint16) []byte {
 	fraction := uint64(value) & (1<<(8*size) - 1)
 	clock := uint64(value) >> (8 * size)
 	text = appendClock(text, clock>>12&1023, clock>>6&63, clock&63)
-	return appendFraction(text, fraction, size)
+	return appendFraction(text, fraction, pairs(digits))
 }
 
 // decodeDateTime reads year*13+month in 17 bits, day in 5, hour in 5, minute
@@ -55,13 +69,17 @@ func decodeDateTime(b []byte, digits uint16) []byte {
 	month := n >> 22
 	text := appendDate(make([]byte, 0, 26), month/13, month%13, n>>17&31)
 	text = appendClock(append(text, 'T'), n>>12&31, n>>6&63, n&63)
-	return appendFraction(text, bigEndian(b[5:]), fractionBytes(digits))
+	return appendFraction(text, bigEndian(b[5:]), pairs(digits))
 }
 
-// decodeTimestamp reads seconds since 1970; 0 without fraction is the zero
-// timestamp, which is no instant.
+// decodeTimestamp reads seconds since 1970 and a fraction.
 func decodeTimestamp(b []byte, digits uint16) []byte {
-	seconds, fraction := bigEndian(b[:4]), bigEndian(b[4:])
+	return appendInstant(bigEndian(b[:4]), bigEndian(b[4:]), pairs(digits))
+}
+
+// appendInstant writes seconds since 1970 with a fraction of so many digits; 0
+// without fraction is the zero timestamp, which is no instant.
+func appendInstant(seconds, fraction uint64, digits uint16) []byte {
 	text := make([]byte, 0, 26)
 	if seconds == 0 && fraction == 0 {
 		return append(text, "0000-00-00T00:00:00"...)
@@ -71,7 +89,7 @@ func decodeTimestamp(b []byte, digits uint16) []byte {
 	text = appendDate(text, uint64(year), uint64(month), uint64(day))
 	hour, minute, second := at.Clock()
 	text = appendClock(append(text, 'T'), uint64(hour), uint64(minute), uint64(second))
-	return appendFraction(text, fraction, fractionBytes(digits))
+	return appendFraction(text, fraction, digits)
 }
 
 func appendDate(b []byte, year, month, day uint64) []byte {
@@ -89,19 +107,24 @@ func appendClock(b []byte, hour, minute, second uint64) []byte {
 
 func appendTwo(b []byte, n uint64) []byte { return append(b, byte('0'+n/10%10), byte('0'+n%10)) }
 
-// appendFraction writes a fraction that stands in size bytes, of two decimal
-// digits each; trailing zeros are for the value's maker to drop.
-func appendFraction(b []byte, fraction uint64, size int) []byte {
-	if size == 0 || fraction == 0 {
+// appendFraction writes a fraction of so many decimal digits; trailing zeros are
+// for the value's maker to drop.
+func appendFraction(b []byte, fraction uint64, digits uint16) []byte {
+	if digits == 0 || fraction == 0 {
 		return b
 	}
 	b = append(b, '.')
-	for unit := size; unit > 0; unit-- {
-		scale := uint64(1)
-		for range unit - 1 {
-			scale *= 100
-		}
-		b = appendTwo(b, fraction/scale%100)
+	for unit := units(digits) / 10; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+fraction/unit%10))
 	}
 	return b
+}
+
+// units returns how many units of a fraction of so many digits a second has.
+func units(digits uint16) uint64 {
+	n := uint64(1)
+	for range digits {
+		n *= 10
+	}
+	return n
 }

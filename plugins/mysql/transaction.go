@@ -91,10 +91,18 @@ func (x *transaction) gap(reason string, tables ...string) {
 	x.gaps = append(x.gaps, tap.Gap{Tables: tables, Reason: reason})
 }
 
+// writtenBefore says why rows of old temporal types cannot be read: the log does
+// not tell how many digits their fractions have.
+const writtenBefore = "rows were logged before the table was last altered, with a temporal format from before MariaDB 10.1"
+
 // addRows adds a row event, or a gap where its rows are not whole.
 func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *replication.RowsEvent) error {
 	if s.unreadable != "" {
 		x.gap(s.unreadable, s.table.Name)
+		return nil
+	}
+	if event.Header.Timestamp < s.since {
+		x.gap(writtenBefore, s.table.Name)
 		return nil
 	}
 	if s.table.Refused != "" {
