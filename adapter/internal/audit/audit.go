@@ -255,9 +255,9 @@ func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string
 	result, err := sweep.Run(ctx, p.source, p.log, t.Table, sweep.Options{
 		ChunkRows: p.options.ChunkRows,
 		Dropped:   p.source.Dropped,
-		Intact: func(e *recordlog.Entry) {
-			out.intact.add(e.Header.Index)
-			if e.Header.Index < p.report.Anchored {
+		Intact: func(leaf uint64) {
+			out.intact.add(leaf)
+			if leaf < p.report.Anchored {
 				out.anchored++
 			}
 		},

@@ -140,31 +140,17 @@ func (p *pass) body(ctx context.Context) (*evidence.AuditBody, error) {
 	tables := slices.Clone(p.report.Covered)
 	slices.SortFunc(tables, func(a, b Coverage) int { return strings.Compare(a.Table, b.Table) })
 	var manifest evidence.Manifest
+	lister := p.newLister(&manifest)
 	for _, c := range tables {
 		body.Coverage = append(body.Coverage, evidence.Coverage{Table: c.Table, Read: c.Read, Known: c.Known,
 			Complete: c.Refused == "", Oldest: evidence.Millis(c.ReadAt)})
 		if c.Refused != "" {
 			continue
 		}
-		if err := p.list(ctx, c.Table, &manifest); err != nil {
+		if err := lister.list(ctx, c.Table); err != nil {
 			return nil, fmt.Errorf("list the intact rows of %s: %w", c.Table, err)
 		}
 	}
 	body.ManifestRoot, body.ManifestCount = manifest.Root(), manifest.Count()
 	return body, nil
-}
-
-// list adds a table's intact rows to the manifest.
-func (p *pass) list(ctx context.Context, table string, m *evidence.Manifest) error {
-	return p.log.Heads(ctx, table, func(key []byte, h recordlog.Head) error {
-		if h.Deleted || !p.intact.has(h.Index) {
-			return nil
-		}
-		e, err := p.log.Entry(h.Index)
-		if err != nil {
-			return err
-		}
-		p.listed.add(h.Index)
-		return m.Add(evidence.ManifestRow{Table: table, Key: key, Version: h.Version, Commitment: e.Leaf.Commitment})
-	})
 }

@@ -177,8 +177,7 @@ func (b *Batch) appendLeaf(e *Entry, table, schema uint32) error {
 	if err != nil {
 		return fmt.Errorf("extend tree: %w", err)
 	}
-	place := block{offset: b.state.entries, length: uint32(len(w.record)), hashes: hashes}
-	b.tree = appendBlock(b.tree, l.seed, index, place)
+	b.tree = appendBlock(b.tree, l.seed, index, b.state.entries, len(w.record), hashes)
 	b.starts = append(b.starts, len(b.entries))
 	b.entries = appendRecord(b.entries, l.seed, index, w.record)
 	b.hashes = append(b.hashes, hashes...)

@@ -102,7 +102,7 @@ func (l *Log) checkBlock(s *state, index uint64, e *Entry) error {
 		return err
 	}
 	for i := range want {
-		if want[i] != b.hashes[i] {
+		if want[i] != b.hash(i) {
 			return l.tree.corrupt(blockPlace(index), "stored hash does not follow from the leaves", nil)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/merkle"
 )
 
 // damagedLog makes a log whose index has tables, a journal and a manifest of
@@ -228,6 +229,13 @@ func TestEntryWithAnotherLeafIsNoticedAtUse(t *testing.T) {
 	if _, err := l.Entry(0); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "leaf") {
 		t.Fatalf("entry with another leaf: %v", err)
 	}
+	r := l.NewReader()
+	if err := r.Entries([]uint64{0}, func(int, *Entry) error { return nil }); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "leaf") {
+		t.Fatalf("reader of an entry with another leaf: %v", err)
+	}
+	if err := r.Leaves([]uint64{0}, make([]commit.Leaf, 1)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "leaf") {
+		t.Fatalf("reader of another leaf: %v", err)
+	}
 }
 
 // TestTreeThatDoesNotFollowIsNoticed replaces an inner hash with its block's
@@ -242,11 +250,12 @@ func TestTreeThatDoesNotFollowIsNoticed(t *testing.T) {
 	k, err := l.readBlock(3)
 	must(t, err)
 	closeLog(t, l)
-	k.hashes[1][0] ^= 1
+	hashes := []merkle.Hash{k.hash(0), k.hash(1), k.hash(2)}
+	hashes[1][0] ^= 1
 	path := filepath.Join(dir, segmentsDir, "tree-000000")
 	b, err := os.ReadFile(path)
 	must(t, err)
-	copy(b[blockPlace(3):], appendBlock(nil, l.seed, 3, k))
+	copy(b[blockPlace(3):], appendBlock(nil, l.seed, 3, k.offset, int(k.length), hashes))
 	must(t, os.WriteFile(path, b, 0o600))
 	l = openTestLog(t, dir, o)
 	if err := l.Check(t.Context(), 0, 20); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "follow") {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
@@ -89,28 +90,30 @@ func appendDigests(b []byte, digests []commit.Digest) []byte {
 	return b
 }
 
-// parseEntry reads the payload of entry number index.
-func (l *Log) parseEntry(s *state, index uint64, payload []byte) (*Entry, merkle.Hash, error) {
+// parseEntry reads the payload of entry number index into e, whose memory it
+// uses again, and returns the hash of its leaf. The entry shares the memory of
+// payload.
+func (l *Log) parseEntry(e *Entry, s *state, index uint64, payload []byte) (merkle.Hash, error) {
 	r := dcbor.NewReader(payload)
 	r.ArrayOf(entryFields)
 	leaf := r.Bytes()
-	e := &Entry{Header: commit.Header{Log: l.origin, Index: index}}
+	*e = Entry{Header: commit.Header{Log: l.origin, Index: index}, Digests: e.Digests[:0]}
 	h := &e.Header
 	h.Seen, h.Assurance = commit.Origin(smallUint(r)), commit.Assurance(smallUint(r))
 	table := r.Uint()
 	h.Key, h.Version, h.Previous = r.Bytes(), r.Uint(), readPrevious(r)
 	h.EventID, h.EventTime = r.Text(), r.Int()
 	schema := r.Uint()
-	e.Owner, e.Digests = r.Uint(), readDigests(r)
+	e.Owner, e.Digests = r.Uint(), readDigests(r, e.Digests)
 	if r.Next() == dcbor.KindNull {
 		r.Null()
 	} else {
 		e.Body = r.Bytes()
 	}
 	if err := r.Done(); err != nil {
-		return nil, merkle.Hash{}, err
+		return merkle.Hash{}, err
 	}
-	return e, merkle.LeafHash(leaf), s.resolve(e, leaf, table, schema)
+	return merkle.LeafHash(leaf), s.resolve(e, leaf, table, schema)
 }
 
 // resolve fills in what the record holds by reference: table and columns.
@@ -155,12 +158,12 @@ func readPrevious(r *dcbor.Reader) uint64 {
 	return commit.NoPrevious
 }
 
-func readDigests(r *dcbor.Reader) []commit.Digest {
+func readDigests(r *dcbor.Reader, digests []commit.Digest) []commit.Digest {
 	n := r.Array()
 	if n == 0 || n > commit.MaxColumns {
 		return nil
 	}
-	digests := make([]commit.Digest, n)
+	digests = slices.Grow(digests, n)[:n]
 	for i := range digests {
 		r.Fixed(digests[i][:])
 	}
@@ -186,25 +189,64 @@ func (l *Log) readEntry(s *state, index uint64) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.offset+recordHead+int64(b.length) > s.entries {
-		name, offset := l.tree.place(blockPlace(index))
-		return nil, &CorruptError{File: name, Offset: offset, Reason: "entry's place lies beyond the committed length"}
+	if err := l.checkPlace(s, index, b); err != nil {
+		return nil, err
 	}
 	record := make([]byte, recordHead+int(b.length))
 	if err := l.entries.readAt(record, b.offset); err != nil {
 		return nil, err
 	}
-	payload := record[recordHead:]
+	if err := l.checkRecord(index, b, record); err != nil {
+		return nil, err
+	}
+	e := new(Entry)
+	return e, l.openRecord(e, s, index, b, record)
+}
+
+// checkPlace checks that the record that a block names is committed.
+func (l *Log) checkPlace(s *state, index uint64, b block) error {
+	if b.offset+recordHead+int64(b.length) > s.entries {
+		name, offset := l.tree.place(blockPlace(index))
+		return &CorruptError{File: name, Offset: offset, Reason: "entry's place lies beyond the committed length"}
+	}
+	return nil
+}
+
+// checkRecord checks a record's length and CRC.
+func (l *Log) checkRecord(index uint64, b block, record []byte) error {
 	if binary.BigEndian.Uint32(record) != b.length ||
-		binary.BigEndian.Uint32(record[4:]) != checksum(l.seed, index, payload) {
-		return nil, l.entries.corrupt(b.offset, "entry's checksum does not match", nil)
+		binary.BigEndian.Uint32(record[4:]) != checksum(l.seed, index, record[recordHead:]) {
+		return l.entries.corrupt(b.offset, "entry's checksum does not match", nil)
 	}
-	e, leaf, err := l.parseEntry(s, index, payload)
+	return nil
+}
+
+// openRecord reads a record into e, as parseEntry does, and checks its leaf.
+func (l *Log) openRecord(e *Entry, s *state, index uint64, b block, record []byte) error {
+	leaf, err := l.parseEntry(e, s, index, record[recordHead:])
 	if err != nil {
-		return nil, l.entries.corrupt(b.offset, "entry does not parse", err)
+		return l.entries.corrupt(b.offset, "entry does not parse", err)
 	}
-	if leaf != b.hashes[0] {
-		return nil, l.entries.corrupt(b.offset, "entry's leaf is not the one in the tree", nil)
+	return l.checkLeaf(b, leaf)
+}
+
+// openLeaf reads the leaf alone of a record, and checks it.
+func (l *Log) openLeaf(b block, record []byte) (leaf commit.Leaf, err error) {
+	r := dcbor.NewReader(record[recordHead:])
+	r.ArrayOf(entryFields)
+	encoded := r.Bytes()
+	if err = r.Err(); err == nil {
+		leaf, err = commit.ParseLeaf(encoded)
 	}
-	return e, nil
+	if err != nil {
+		return leaf, l.entries.corrupt(b.offset, "entry does not parse", err)
+	}
+	return leaf, l.checkLeaf(b, merkle.LeafHash(encoded))
+}
+
+func (l *Log) checkLeaf(b block, leaf merkle.Hash) error {
+	if leaf != b.hash(0) {
+		return l.entries.corrupt(b.offset, "entry's leaf is not the one in the tree", nil)
+	}
+	return nil
 }

@@ -67,11 +67,16 @@ func (l *Log) readHead(indexKey []byte) (Head, bool, error) {
 	if err != nil || value == nil {
 		return Head{}, false, err
 	}
+	h, err := l.parseStoredHead(value)
+	return h, err == nil, err
+}
+
+func (l *Log) parseStoredHead(value []byte) (Head, error) {
 	h, err := parseHead(value)
 	if err != nil {
-		return Head{}, false, l.noteCorrupt(&CorruptError{File: l.index.path, Offset: -1, Reason: "row's head is malformed", Err: err})
+		err = l.noteCorrupt(&CorruptError{File: l.index.path, Offset: -1, Reason: "row's head is malformed", Err: err})
 	}
-	return h, true, nil
+	return h, err
 }
 
 // Head returns what the log holds of a row, by its table and canonical key.
@@ -101,9 +106,9 @@ func (l *Log) Heads(ctx context.Context, table string, fn func(key []byte, h Hea
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		h, err := parseHead(value)
+		h, err := l.parseStoredHead(value)
 		if err != nil {
-			return l.noteCorrupt(&CorruptError{File: l.index.path, Offset: -1, Reason: "row's head is malformed", Err: err})
+			return err
 		}
 		return fn(bytes.Clone(indexKey[len(prefix):]), h)
 	})

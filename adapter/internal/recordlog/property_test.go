@@ -99,7 +99,7 @@ func (m *model) differs(l *Log) error {
 			return fmt.Errorf("root at %d differs: %w", size, errors.Join(err))
 		}
 	}
-	return errors.Join(m.headsDiffer(l), m.namedDiffer(l), m.ownersDiffer(l))
+	return errors.Join(m.headsDiffer(l), m.readerDiffers(l), m.namedDiffer(l), m.ownersDiffer(l))
 }
 
 func (m *model) headsDiffer(l *Log) error {

@@ -24,8 +24,8 @@ func (b *Batch) Entry(index uint64) (*Entry, error) {
 	}
 	record := b.entries[b.starts[index-b.base.size]:]
 	payload := record[recordHead : recordHead+int(binary.BigEndian.Uint32(record))]
-	e, _, err := b.log.parseEntry(b.state, index, slices.Clone(payload))
-	if err != nil {
+	e := new(Entry)
+	if _, err := b.log.parseEntry(e, b.state, index, slices.Clone(payload)); err != nil {
 		return nil, fmt.Errorf("read pending entry %d: %w", index, err)
 	}
 	return e, nil

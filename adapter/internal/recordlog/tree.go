@@ -15,11 +15,18 @@ import (
 // the leaf's index alone.
 const blockHead = 8 + 4 + 4 // u64 offset and u32 payload length of the entry, u32 CRC
 
-// block is one leaf's block.
+// block is one leaf's block as it stands in the stream.
 type block struct {
-	offset int64
-	length uint32
-	hashes []merkle.Hash
+	offset int64  // of the entry's record
+	length uint32 // of the entry's payload
+	hashes []byte
+}
+
+// hash returns the hash of the subtree of 1<<level leaves that the leaf
+// completes; level 0 is its own.
+func (k block) hash(level int) (h merkle.Hash) {
+	copy(h[:], k.hashes[level*merkle.HashSize:])
+	return h
 }
 
 // blockPlace returns where the block of a leaf starts in the tree stream; that
@@ -32,14 +39,18 @@ func blockPlace(index uint64) int64 {
 // trailing one bit of the index, and its own.
 func blockHashes(index uint64) int { return bits.TrailingZeros64(index+1) + 1 }
 
-// appendBlock appends the block of leaf number index.
-func appendBlock(b []byte, seed uint32, index uint64, k block) []byte {
+// blockSize returns the size of the block of a leaf in bytes.
+func blockSize(index uint64) int { return blockHead + blockHashes(index)*merkle.HashSize }
+
+// appendBlock appends the block of leaf number index, whose record of a payload
+// of so many bytes stands at offset.
+func appendBlock(b []byte, seed uint32, index uint64, offset int64, length int, hashes []merkle.Hash) []byte {
 	start := len(b)
-	b = binary.BigEndian.AppendUint64(b, uint64(k.offset))
-	b = binary.BigEndian.AppendUint32(b, k.length)
+	b = binary.BigEndian.AppendUint64(b, uint64(offset))
+	b = binary.BigEndian.AppendUint32(b, uint32(length))
 	b = append(b, 0, 0, 0, 0)
-	for i := range k.hashes {
-		b = append(b, k.hashes[i][:]...)
+	for i := range hashes {
+		b = append(b, hashes[i][:]...)
 	}
 	sum := checksum(seed, index, b[start:start+12], b[start+blockHead:])
 	binary.BigEndian.PutUint32(b[start+12:], sum)
@@ -49,24 +60,21 @@ func appendBlock(b []byte, seed uint32, index uint64, k block) []byte {
 // readBlock reads the block of a leaf and checks its CRC.
 func (l *Log) readBlock(index uint64) (block, error) {
 	at := blockPlace(index)
-	b := make([]byte, blockHead+blockHashes(index)*merkle.HashSize)
+	b := make([]byte, blockSize(index))
 	if err := l.tree.readAt(b, at); err != nil {
 		return block{}, err
 	}
 	return l.parseBlock(index, at, b)
 }
 
+// parseBlock checks a block's CRC. The result shares the memory of b.
 func (l *Log) parseBlock(index uint64, at int64, b []byte) (block, error) {
 	if binary.BigEndian.Uint32(b[12:]) != checksum(l.seed, index, b[:12], b[blockHead:]) {
 		return block{}, l.tree.corrupt(at, "tree block's checksum does not match", nil)
 	}
-	k := block{offset: int64(binary.BigEndian.Uint64(b)), length: binary.BigEndian.Uint32(b[8:])}
+	k := block{offset: int64(binary.BigEndian.Uint64(b)), length: binary.BigEndian.Uint32(b[8:]), hashes: b[blockHead:]}
 	if k.offset < 0 || k.length > maxRecord {
 		return block{}, l.tree.corrupt(at, "entry's place is impossible", nil)
-	}
-	k.hashes = make([]merkle.Hash, blockHashes(index))
-	for i := range k.hashes {
-		copy(k.hashes[i][:], b[blockHead+i*merkle.HashSize:])
 	}
 	return k, nil
 }
@@ -79,7 +87,7 @@ func (l *Log) storedHash(place int64) (merkle.Hash, error) {
 	if err != nil {
 		return merkle.Hash{}, err
 	}
-	return b.hashes[level], nil
+	return b.hash(level), nil
 }
 
 // hashes reads the stored hashes of one committed state.

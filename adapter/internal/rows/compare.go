@@ -60,12 +60,18 @@ type Comparer struct {
 	log       Log
 	dropped   Dropped
 	committer commit.Committer
+	owners    map[uint64]*commit.Owner
 	key       []byte
 	cells     []row.Value
 }
 
+// maxOwners bounds how many owners' keys a Comparer holds ready.
+const maxOwners = 4096
+
 // NewComparer returns a Comparer over a log.
-func NewComparer(log Log) *Comparer { return &Comparer{log: log} }
+func NewComparer(log Log) *Comparer {
+	return &Comparer{log: log, owners: make(map[uint64]*commit.Owner)}
+}
 
 // Dropped reports whether the source recorded, after a version's leaf, that the
 // table has no such column any more.
@@ -81,7 +87,7 @@ func (c *Comparer) explained(e *recordlog.Entry, column int) bool {
 // Compare compares a row, read within the window, with the versions that it
 // had in it: the latest before the window and all within.
 func (c *Comparer) Compare(t *tap.Table, cells []row.Value, w recordlog.Window) (Comparison, error) {
-	c.key = row.AppendKey(c.key[:0], t.KeyOf(cells))
+	c.key = appendKeyOf(c.key[:0], t, cells)
 	head, known, err := c.log.Head(t.Name, c.key)
 	if err != nil {
 		return Comparison{}, fmt.Errorf("look up row: %w", err)
@@ -202,7 +208,7 @@ func (c *Comparer) Differences(e *recordlog.Entry, t *tap.Table, cells []row.Val
 // CheckEntry checks that the log's copy of a version leads to the commitment
 // in its leaf.
 func (c *Comparer) CheckEntry(e *recordlog.Entry) error {
-	owner, err := c.log.OwnerKey(e.Owner)
+	owner, err := c.owner(e.Owner)
 	if err != nil {
 		return err
 	}
@@ -224,7 +230,7 @@ func (c *Comparer) digest(e *recordlog.Entry, t *tap.Table, cells []row.Value) (
 	if len(e.Digests) != len(e.Header.Columns) {
 		return p, fmt.Errorf("%w: leaf %d", ErrDamaged, e.Header.Index)
 	}
-	owner, err := c.log.OwnerKey(e.Owner)
+	owner, err := c.owner(e.Owner)
 	if err != nil {
 		return p, err
 	}
@@ -232,6 +238,22 @@ func (c *Comparer) digest(e *recordlog.Entry, t *tap.Table, cells []row.Value) (
 	k := owner.VersionKey(e.Header.Log, e.Header.Index)
 	p.commitment, p.digests, err = c.committer.Commit(k, &e.Header, c.cells)
 	return p, err
+}
+
+// owner returns an owner's key. The rows of one owner tend to lie together.
+func (c *Comparer) owner(id uint64) (*commit.Owner, error) {
+	if o, ok := c.owners[id]; ok {
+		return o, nil
+	}
+	o, err := c.log.OwnerKey(id)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.owners) >= maxOwners {
+		clear(c.owners)
+	}
+	c.owners[id] = o
+	return o, nil
 }
 
 // Project orders a row's cells as a version's columns are, null where the table

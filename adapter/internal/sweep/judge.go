@@ -37,7 +37,7 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 	switch c.State {
 	case rows.Equal:
 		s.seen.set(c.Head.First)
-		return atRest, s.intact(c.Entry, d.Table, d.Cells)
+		return atRest, s.equal(c.Entry, d.Table, d.Cells)
 	case rows.Hot:
 		return stillHot, nil
 	case rows.Unknown:

@@ -18,6 +18,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
+	"sync"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -52,6 +55,7 @@ type Coverage struct {
 // Log is what a sweep reads of the record log.
 type Log interface {
 	rows.Log
+	NewReader() *recordlog.Reader
 	Size() uint64
 	Heads(ctx context.Context, table string, fn func(key []byte, h recordlog.Head) error) error
 }
@@ -60,9 +64,9 @@ type Log interface {
 type Options struct {
 	ChunkRows int // rows per scan; 0 means 2,000
 	Retries   int // fetches of a suspect before it is busy; 0 means 5
-	// Intact is called for each row that is as the log says, with the version
-	// that it equals; may be nil.
-	Intact func(*recordlog.Entry)
+	// Intact is called for each row that is as the log says, with the leaf of the
+	// version that it equals; may be nil.
+	Intact func(leaf uint64)
 	// Dropped explains columns that are gone; nil: nothing does.
 	Dropped rows.Dropped
 	// Reshaped is called for each row that is as its version says while the table
@@ -118,6 +122,8 @@ type sweep struct {
 	log      Log
 	options  Options
 	comparer *rows.Comparer
+	matchers []*rows.Matcher // one for each part of a chunk
+	matches  []rows.Match
 	table    string
 	seen     bitmap
 	result   *Result
@@ -148,6 +154,9 @@ func Keys(ctx context.Context, source Source, log Log, table string, keys [][]ro
 // Run sweeps one table.
 func Run(ctx context.Context, source Source, log Log, table string, o Options) (*Result, error) {
 	s := newSweep(source, log, table, o)
+	for range runtime.GOMAXPROCS(0) {
+		s.matchers = append(s.matchers, rows.NewMatcher(log, log.NewReader()))
+	}
 	if err := s.scan(ctx); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", table, err)
 	}
@@ -221,38 +230,74 @@ func (s *sweep) readAhead(ctx context.Context) <-chan reading {
 
 // compareAll compares a chunk's rows and returns the keys of those not at rest.
 func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, error) {
+	if err := s.match(chunk, w); err != nil {
+		return nil, err
+	}
 	var suspects [][]row.Value
-	for _, r := range chunk.Rows {
+	for i, r := range chunk.Rows {
 		s.result.Read++
-		c, err := s.comparer.Compare(chunk.Table, r.Cells, w)
-		if err != nil && !errors.Is(err, recordlog.ErrKeyLost) {
-			return nil, err
-		}
-		if c.State != rows.Unknown {
-			s.seen.set(c.Head.First)
-		}
-		if err == nil && c.State == rows.Equal {
-			if err := s.intact(c.Entry, chunk.Table, r.Cells); err != nil {
-				return nil, err
-			}
+		if m := s.matches[i]; m.Equal && (m.SameColumns || s.options.Reshaped == nil) {
+			s.seen.set(m.First)
+			s.intact(m.Leaf)
 			continue
 		}
-		suspects = append(suspects, chunk.Table.KeyOf(r.Cells))
+		atRest, err := s.compare(chunk.Table, r.Cells, w)
+		if err != nil {
+			return nil, err
+		}
+		if !atRest {
+			suspects = append(suspects, chunk.Table.KeyOf(r.Cells))
+		}
 	}
 	return suspects, nil
 }
 
-func (s *sweep) intact(e *recordlog.Entry, t *tap.Table, cells []row.Value) error {
-	s.result.Intact++
-	s.result.AnyIntact = true
-	s.result.NewestIntact = max(s.result.NewestIntact, e.Header.Index)
-	if s.options.Intact != nil {
-		s.options.Intact(e)
+// match compares the rows with their latest versions, on all cores.
+func (s *sweep) match(chunk tap.Chunk, w recordlog.Window) error {
+	s.matches = slices.Grow(s.matches[:0], len(chunk.Rows))[:len(chunk.Rows)]
+	part := (len(chunk.Rows) + len(s.matchers) - 1) / len(s.matchers)
+	errs := make([]error, len(s.matchers))
+	var group sync.WaitGroup
+	for n, m := range s.matchers {
+		from, to := min(n*part, len(chunk.Rows)), min((n+1)*part, len(chunk.Rows))
+		group.Go(func() { errs[n] = m.Match(chunk.Table, chunk.Rows[from:to], w, s.matches[from:to]) })
 	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// compare compares a row with all the versions that it had in the window, and
+// reports whether it is at rest.
+func (s *sweep) compare(t *tap.Table, cells []row.Value, w recordlog.Window) (bool, error) {
+	c, err := s.comparer.Compare(t, cells, w)
+	if err != nil && !errors.Is(err, recordlog.ErrKeyLost) {
+		return false, err
+	}
+	if c.State != rows.Unknown {
+		s.seen.set(c.Head.First)
+	}
+	if err != nil || c.State != rows.Equal {
+		return false, nil
+	}
+	return true, s.equal(c.Entry, t, cells)
+}
+
+// equal takes a row for intact that equals a version.
+func (s *sweep) equal(e *recordlog.Entry, t *tap.Table, cells []row.Value) error {
+	s.intact(e.Header.Index)
 	if s.options.Reshaped == nil || rows.SameColumns(e, t) {
 		return nil
 	}
 	return s.options.Reshaped(e, t, cells)
+}
+
+func (s *sweep) intact(leaf uint64) {
+	s.result.Intact++
+	s.result.AnyIntact = true
+	s.result.NewestIntact = max(s.result.NewestIntact, leaf)
+	if s.options.Intact != nil {
+		s.options.Intact(leaf)
+	}
 }
 
 // settle fetches suspects by key until each is at rest or judged.
