@@ -19,15 +19,13 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	x.time = eventTime(event.Header)
 	defer func() { x.gtid = gtid{} }()
 	if s.unverified {
-		if err := s.at.sameLast(x); err != nil {
+		s.point.offset = uint64(event.Header.LogPos)
+		return s.readAgain(x)
+	}
+	if x.xa.prepared {
+		if err := s.prepare(x); err != nil {
 			return err
 		}
-		s.unverified = false
-		s.at.point.offset = max(s.at.point.offset, uint64(event.Header.LogPos))
-		return nil
-	}
-	if x.prepared {
-		x.rows = x.rows[:0]
 	}
 	if err := s.announce(ctx, x); err != nil {
 		return err
@@ -35,8 +33,9 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	if err := s.changes(x); err != nil {
 		return err
 	}
+	s.at.resolve(x.resolves)
 	s.at.advance(x.gtid, x.sum())
-	s.at.point.offset = uint64(event.Header.LogPos)
+	s.point.offset = uint64(event.Header.LogPos)
 	if len(x.rows)+len(x.gaps)+len(x.statements) == 0 {
 		s.moved = true
 		return s.reportProgress(x.time)
@@ -163,7 +162,7 @@ func (s *stream) passFences() error {
 	if s.open.open() || s.unverified {
 		return nil
 	}
-	return s.emitFences(s.tap.fences.passed(s.at.point))
+	return s.emitFences(s.tap.fences.passed(s.point))
 }
 
 // emitFences emits fences, and puts those back that the sink did not take.

@@ -135,10 +135,10 @@ func TestRestartOfAServerThatIsNotDurableIsAGap(t *testing.T) {
 // backdate returns a position as if the server had been started at another time.
 func backdate(t *testing.T, p tap.Position) tap.Position {
 	fields := strings.Split(string(p), ";")
-	if len(fields) < 5 {
+	if len(fields) < 3 {
 		t.Fatalf("position %q", p)
 	}
-	fields[4] = "1000000000"
+	fields[2] = "1000000000"
 	return tap.Position(strings.Join(fields, ";"))
 }
 
@@ -166,8 +166,6 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 			"SET SESSION binlog_row_image=NOBLOB", "UPDATE emr.t SET v = 'y'"}},
 		{name: "no column names", gap: "binlog_row_metadata=FULL", statements: []string{
 			"SET GLOBAL binlog_row_metadata=NO_LOG", "UPDATE emr.t SET v = 'y'", "SET GLOBAL binlog_row_metadata=FULL"}},
-		{name: "XA", gap: "XA transaction", statements: []string{
-			"XA START 'a'", "UPDATE emr.t SET v = 'z'", "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'"}},
 		{name: "truncate", schema: "TRUNCATE TABLE", rewritten: true, statements: []string{"TRUNCATE TABLE emr.t"}},
 		{name: "truncate in a comment's shadow", schema: "TRUNCATE", rewritten: true, statements: []string{
 			"USE emr", "/* hi */ TRUNCATE t"}},

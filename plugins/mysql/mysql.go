@@ -8,10 +8,12 @@
 //
 // stream.go reads events, transaction.go gathers them until their commit,
 // shape.go and decode.go turn row images into values. A transaction reaches the
-// sink only once its commit event is there. A position holds the GTIDs that
-// were executed and a digest of the last transaction; on resume that
-// transaction is read again and compared, because a server that was restored
-// from a backup uses the same GTIDs for other transactions (resume.go).
+// sink only once its commit event is there; the rows of an XA transaction count
+// at its XA COMMIT (xa.go). A position holds the GTIDs that were executed and a
+// digest of the last transaction; on resume that transaction is read again and
+// compared, because a server that was restored from a backup uses the same
+// GTIDs for other transactions (resume.go). XA transactions that were prepared
+// and not resolved by then are read again too.
 //
 // # What the log does not show
 //

@@ -2,13 +2,10 @@ package mysql
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // A gtid names one transaction of a MariaDB server.
@@ -34,8 +31,8 @@ func parseGTID(text string) (gtid, error) {
 	domain, err1 := strconv.ParseUint(parts[0], 10, 32)
 	server, err2 := strconv.ParseUint(parts[1], 10, 32)
 	sequence, err3 := strconv.ParseUint(parts[2], 10, 64)
-	if err1 != nil || err2 != nil || err3 != nil {
-		return g, fmt.Errorf("parse GTID %q: want three numbers", text)
+	if err1 != nil || err2 != nil || err3 != nil || sequence == 0 {
+		return g, fmt.Errorf("parse GTID %q: want three numbers, the last from 1 on", text)
 	}
 	return gtid{domain: uint32(domain), server: uint32(server), sequence: sequence}, nil
 }
@@ -125,107 +122,72 @@ func splitLogFile(file string) (base string, number uint64) {
 // that was set back and reuses its GTIDs cannot repeat by accident.
 type transactionDigest [sha256.Size]byte
 
-// A position is what the tap needs to resume: the point reached, and the last
-// transaction before it, by which a history that was changed is recognised.
+// A position is what the tap needs to resume on this server or on another one
+// of the same history: the transactions executed, the last of them, by which a
+// history that was changed is recognised, and those that wait for XA COMMIT.
 type position struct {
 	executed gtidSet
-	point    logPoint
 	started  int64 // when the server started, Unix seconds
-	// The last transaction, if one was read since the tap began: its GTID, the
-	// one before it in its domain (zero if it was the first) and its digest.
-	last, previous gtid
-	digest         transactionDigest
+	// The last transaction, if one was read since the tap began, and its digest.
+	last   groupID
+	digest transactionDigest
+	// prepared are the XA transactions that were prepared and not yet resolved,
+	// in the order of the log. Their rows are read again on resume.
+	prepared []groupID
 }
 
-// before returns the point at which the last transaction is the next one.
-func (p *position) before() gtidSet {
-	set := slices.Clone(p.executed)
-	if !p.hasLast() {
-		return set
+// A groupID names an event group of the log: its GTID and the one before it in
+// its domain, zero if it was the first.
+type groupID struct{ gtid, previous gtid }
+
+// next names the group that comes next after the executed ones.
+func (s gtidSet) next(g gtid) groupID {
+	id := groupID{gtid: g}
+	if i, found := s.find(g.domain); found {
+		id.previous = s[i]
 	}
-	i, found := set.find(p.last.domain)
+	return id
+}
+
+// before moves the set back, where it is not before it yet, to where the group
+// is still to come. It may change s.
+func (s gtidSet) before(id groupID) gtidSet {
+	i, found := s.find(id.gtid.domain)
 	switch {
-	case !found:
-		return set
-	case p.previous == gtid{}:
-		return slices.Delete(set, i, i+1)
+	case !found || s[i] != id.gtid && s[i].sequence <= id.previous.sequence:
+		return s
+	case id.previous == gtid{}:
+		return slices.Delete(s, i, i+1)
 	}
-	set[i] = p.previous
+	s[i] = id.previous
+	return s
+}
+
+// from returns the point from which the log must be read again: the last
+// transaction is still to come there, and so are the given groups.
+func (p *position) from(groups []groupID) gtidSet {
+	set := slices.Clone(p.executed)
+	if p.hasLast() {
+		set = set.before(p.last)
+	}
+	for _, id := range groups {
+		set = set.before(id)
+	}
 	return set
 }
 
-func (p *position) hasLast() bool { return p.last != gtid{} }
+func (p *position) hasLast() bool { return p.last.gtid != gtid{} }
 
 // advance moves the position behind one more transaction.
 func (p *position) advance(g gtid, digest transactionDigest) {
-	p.previous = gtid{}
-	if i, found := p.executed.find(g.domain); found {
-		p.previous = p.executed[i]
-	}
+	p.last, p.digest = p.executed.next(g), digest
 	p.executed = p.executed.with(g)
-	p.last, p.digest = g, digest
 }
 
-const positionVersion = "mariadb1"
+// prepare notes that the transaction is prepared, before advance does.
+func (p *position) prepare(g gtid) { p.prepared = append(p.prepared, p.executed.next(g)) }
 
-// encode writes the position as text, fields between semicolons.
-func (p *position) encode() tap.Position {
-	b := make([]byte, 0, 192)
-	b = append(append(b, positionVersion...), ';')
-	b = append(p.executed.append(b), ';')
-	b = append(append(b, p.point.file...), ';')
-	b = append(strconv.AppendUint(b, p.point.offset, 10), ';')
-	b = append(strconv.AppendInt(b, p.started, 10), ';')
-	if !p.hasLast() {
-		return append(b, ";;"...)
-	}
-	b = append(p.last.append(b), ';')
-	if p.previous != (gtid{}) {
-		b = p.previous.append(b)
-	}
-	return hex.AppendEncode(append(b, ';'), p.digest[:])
+// resolve forgets a prepared transaction.
+func (p *position) resolve(g gtid) {
+	p.prepared = slices.DeleteFunc(p.prepared, func(id groupID) bool { return id.gtid == g })
 }
-
-// parsePosition reads what encode wrote; its error wraps tap.ErrPosition.
-func parsePosition(text tap.Position) (*position, error) {
-	fields := strings.Split(string(text), ";")
-	if len(fields) != 8 || fields[0] != positionVersion {
-		return nil, fmt.Errorf("parse position: not made by this tap: %w", tap.ErrPosition)
-	}
-	p := &position{point: logPoint{file: fields[2]}}
-	var err error
-	if p.executed, err = parseGTIDSet(fields[1]); err != nil {
-		return nil, badPosition(err)
-	}
-	if p.point.offset, err = strconv.ParseUint(fields[3], 10, 64); err != nil {
-		return nil, badPosition(err)
-	}
-	if p.started, err = strconv.ParseInt(fields[4], 10, 64); err != nil {
-		return nil, badPosition(err)
-	}
-	if err := p.parseLast(fields[5], fields[6], fields[7]); err != nil {
-		return nil, badPosition(err)
-	}
-	return p, nil
-}
-
-func (p *position) parseLast(last, previous, digest string) (err error) {
-	if last == "" && previous+digest == "" {
-		return nil
-	}
-	if p.last, err = parseGTID(last); err != nil {
-		return err
-	}
-	if previous != "" {
-		if p.previous, err = parseGTID(previous); err != nil {
-			return err
-		}
-	}
-	if hex.DecodedLen(len(digest)) != len(p.digest) {
-		return fmt.Errorf("digest of %d digits", len(digest))
-	}
-	_, err = hex.Decode(p.digest[:], []byte(digest))
-	return err
-}
-
-func badPosition(err error) error { return fmt.Errorf("parse position: %w: %w", tap.ErrPosition, err) }

@@ -3,9 +3,70 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
+
+// resume sets the stream to a position, or to now and tells where that is.
+func (s *stream) resume(ctx context.Context, from tap.Position) error {
+	if from == nil {
+		return s.startNow(ctx, func(p tap.Position) error { return nil })
+	}
+	var err error
+	if s.at, err = parsePosition(from); err != nil {
+		return err
+	}
+	s.unverified = s.at.hasLast()
+	restarted, err := s.tap.checkHistory(ctx, s.at)
+	var lost *historyError
+	switch {
+	case errors.As(err, &lost):
+		return s.skip(ctx, lost.reason)
+	case err != nil || !restarted || !s.tap.settings.AcceptNotDurable:
+		return err
+	}
+	return s.sink.Gap(tap.Gap{Position: s.at.encode(), Reason: "the server was restarted and does not keep its commits " +
+		"safe (innodb_flush_log_at_trx_commit, sync_binlog): what its log says and what its tables hold may differ"})
+}
+
+// skip gives up what lies between the last position and now, and says so.
+func (s *stream) skip(ctx context.Context, reason string) error {
+	return s.startNow(ctx, func(p tap.Position) error {
+		return s.sink.Gap(tap.Gap{Position: p, Reason: reason})
+	})
+}
+
+// startNow sets the stream to the present end of the log. Reads that wait for
+// their fence have it then: the stream begins behind them.
+func (s *stream) startNow(ctx context.Context, announce func(tap.Position) error) error {
+	passed := s.tap.fences.newHistory()
+	if err := s.setNow(ctx, announce); err != nil {
+		s.tap.fences.restore(passed)
+		return err
+	}
+	return s.emitFences(passed)
+}
+
+func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) error {
+	at, err := s.tap.now(ctx)
+	if err != nil {
+		return err
+	}
+	s.at, s.unverified, s.fresh = at, false, true
+	clear(s.held)
+	if err := s.learn(ctx); err != nil {
+		return err
+	}
+	if err := announce(at.encode()); err != nil {
+		return err
+	}
+	return s.commit(time.Now())
+}
 
 // now returns the present end of the server's log, at a moment between two
 // transactions.
@@ -15,7 +76,7 @@ func (t *Tap) now(ctx context.Context) (*position, error) {
 		return nil, err
 	}
 	defer s.end()
-	p := &position{point: s.point}
+	p := &position{}
 	if p.started, err = serverStart(ctx, s.conn); err != nil {
 		return nil, err
 	}
@@ -82,12 +143,63 @@ func executedNow(ctx context.Context, conn *sql.Conn) (gtidSet, error) {
 	return parseGTIDSet(rows[0][0])
 }
 
-// sameLast compares the transaction that a resumed stream read first with the
-// last one of the position. Its error is a *historyError if they differ.
-func (p *position) sameLast(x *transaction) error {
-	if x.gtid == p.last && x.sum() == p.digest {
-		return nil
+// from returns the point behind which the log must be read.
+func (s *stream) from() gtidSet {
+	if !s.unverified {
+		return slices.Clone(s.at.executed)
 	}
-	return &historyError{reason: "transaction " + p.last.String() + " is another one than was read under this GTID before: " +
+	return s.at.from(s.at.prepared)
+}
+
+// wanted reports whether a transaction before the position is held anew when it
+// is read again.
+func (s *stream) wanted(g gtid) bool {
+	return slices.ContainsFunc(s.at.prepared, func(id groupID) bool { return id.gtid == g })
+}
+
+// errOverlap says that the position was verified, but transactions of other
+// domains that come after it stand before its last transaction in this
+// server's log. They were passed over, so the log must be read once more.
+var errOverlap = errors.New("the log must be read again from the position")
+
+// readAgain takes a transaction that a resumed stream reads before it has seen
+// that the history is still the position's.
+func (s *stream) readAgain(x *transaction) error {
+	switch {
+	case x.gtid == s.at.last.gtid:
+		if x.sum() != s.at.digest {
+			return s.otherHistory()
+		}
+		s.unverified = false
+	case !s.at.executed.covers(x.gtid):
+		if x.gtid.domain == s.at.last.gtid.domain {
+			return s.otherHistory()
+		}
+		s.passedOver = true
+	}
+	if s.wanted(x.gtid) {
+		if !x.xa.prepared {
+			return s.otherHistory()
+		}
+		s.hold(x)
+	}
+	if !s.unverified && s.passedOver {
+		return errOverlap
+	}
+	return nil
+}
+
+func (s *stream) otherHistory() error {
+	return &historyError{reason: "transaction " + s.at.last.gtid.String() + " is another one than was read under this GTID before: " +
 		"the server was restored from an older copy and wrote a new history"}
+}
+
+// forgetPrepared gives up the oldest XA transaction that waits for its commit,
+// because the server no longer has the log of it. Its commit will be a gap.
+func (s *stream) forgetPrepared() bool {
+	if !s.unverified || len(s.at.prepared) == 0 {
+		return false
+	}
+	s.at.prepared = s.at.prepared[1:]
+	return true
 }

@@ -15,8 +15,10 @@ const (
 	// statementCommit and statementRollback end a transaction.
 	statementCommit
 	statementRollback
-	// statementXACommit makes rows visible that an earlier XA PREPARE logged.
+	// statementXACommit makes rows visible that an earlier XA PREPARE logged;
+	// statementXARollback drops them.
 	statementXACommit
+	statementXARollback
 	// statementTable may change rows and columns of the tables that it names.
 	statementTable
 	// statementDatabase may do so to all tables of the database that it names.
@@ -103,8 +105,11 @@ func (w words) classify() statementClass {
 	case w.is(0, "rollback"):
 		return statementRollback
 	case w.is(0, "xa"):
-		if w.is(1, "commit") {
+		switch {
+		case w.is(1, "commit"):
 			return statementXACommit
+		case w.is(1, "rollback"):
+			return statementXARollback
 		}
 		return statementNone
 	case w.is(0, "truncate"):

@@ -16,7 +16,7 @@ func TestStatementsOfTheLog(t *testing.T) {
 		{"SAVEPOINT `patient`", statementNone, "SAVEPOINT", false},
 		{"ROLLBACK TO `sp`", statementNone, "ROLLBACK", false},
 		{"XA COMMIT X'61',X'',1", statementXACommit, "XA COMMIT", false},
-		{"XA ROLLBACK X'61',X'',1", statementNone, "XA ROLLBACK", false},
+		{"XA ROLLBACK X'61',X'',1", statementXARollback, "XA ROLLBACK", false},
 		{"TRUNCATE patient", statementTable, "TRUNCATE", true},
 		{"/* hi */ truncate table `emr`.`Patient`", statementTable, "TRUNCATE TABLE", true},
 		{"-- a comment\n# another\nTRUNCATE TABLE other.patient", statementTable, "TRUNCATE TABLE", true},

@@ -21,11 +21,17 @@ type stream struct {
 	tap  *Tap
 	sink tap.Sink
 	at   *position
+	// point is the place in the log's files that was read last; unlike the
+	// position it means something on this server alone.
+	point logPoint
 	// unverified is set after a resume until the last transaction was read
 	// again and found to be the same.
 	unverified bool
+	passedOver bool // transactions after the position were read meanwhile
 	fresh      bool // nothing was read since the stream was set to now
+	read       bool // a transaction was read since the log was opened
 	open       transaction
+	held       map[xid]*heldXA   // prepared and not resolved
 	tables     map[string]string // configured names by their name in the log
 	known      map[string]*definition
 	told       map[string]*tap.Table // the last shape that the sink was given
@@ -38,7 +44,7 @@ type stream struct {
 
 // Stream implements tap.Tap.
 func (t *Tap) Stream(ctx context.Context, from tap.Position, sink tap.Sink) error {
-	s := &stream{tap: t, sink: sink, tables: make(map[string]string)}
+	s := &stream{tap: t, sink: sink, tables: make(map[string]string), held: make(map[xid]*heldXA)}
 	for _, name := range t.tables {
 		s.tables[t.fold(name)] = name
 	}
@@ -47,18 +53,30 @@ func (t *Tap) Stream(ctx context.Context, from tap.Position, sink tap.Sink) erro
 	}
 	err := s.resume(ctx, from)
 	for err == nil {
-		err = s.run(ctx)
-		var lost *historyError
-		// A log that is lost again before anything was read of it will be lost
-		// next time too.
-		if errors.As(err, &lost) && !s.fresh {
-			err = s.skip(ctx, lost.reason)
-		}
+		err = s.goOn(ctx, s.run(ctx))
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
+}
+
+// goOn returns nil if the log can be opened again after it failed.
+func (s *stream) goOn(ctx context.Context, failed error) error {
+	var lost *historyError
+	switch {
+	case errors.Is(failed, errOverlap):
+		return nil
+	case !errors.As(failed, &lost):
+		return failed
+	case !s.read && s.forgetPrepared():
+		return nil
+	case s.fresh:
+		// A log that is lost again before anything was read of it will be lost
+		// next time too.
+		return failed
+	}
+	return s.skip(ctx, lost.reason)
 }
 
 // fold returns a table's name as the server compares it.
@@ -82,69 +100,11 @@ func (s *stream) learn(ctx context.Context) error {
 	return nil
 }
 
-// resume sets the stream to a position, or to now and tells where that is.
-func (s *stream) resume(ctx context.Context, from tap.Position) error {
-	if from == nil {
-		return s.startNow(ctx, func(p tap.Position) error { return nil })
-	}
-	var err error
-	if s.at, err = parsePosition(from); err != nil {
-		return err
-	}
-	s.unverified = s.at.hasLast()
-	restarted, err := s.tap.checkHistory(ctx, s.at)
-	var lost *historyError
-	switch {
-	case errors.As(err, &lost):
-		return s.skip(ctx, lost.reason)
-	case err != nil || !restarted || !s.tap.settings.AcceptNotDurable:
-		return err
-	}
-	return s.sink.Gap(tap.Gap{Position: s.at.encode(), Reason: "the server was restarted and does not keep its commits " +
-		"safe (innodb_flush_log_at_trx_commit, sync_binlog): what its log says and what its tables hold may differ"})
-}
-
-// skip gives up what lies between the last position and now, and says so.
-func (s *stream) skip(ctx context.Context, reason string) error {
-	return s.startNow(ctx, func(p tap.Position) error {
-		return s.sink.Gap(tap.Gap{Position: p, Reason: reason})
-	})
-}
-
-// startNow sets the stream to the present end of the log. Reads that wait for
-// their fence have it then: the stream begins behind them.
-func (s *stream) startNow(ctx context.Context, announce func(tap.Position) error) error {
-	passed := s.tap.fences.newHistory()
-	if err := s.setNow(ctx, announce); err != nil {
-		s.tap.fences.restore(passed)
-		return err
-	}
-	return s.emitFences(passed)
-}
-
-func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) error {
-	at, err := s.tap.now(ctx)
-	if err != nil {
-		return err
-	}
-	s.at, s.unverified, s.fresh = at, false, true
-	if err := s.learn(ctx); err != nil {
-		return err
-	}
-	if err := announce(at.encode()); err != nil {
-		return err
-	}
-	return s.commit(time.Now())
-}
-
 // run reads the log from where the stream is until that fails.
 func (s *stream) run(ctx context.Context) error {
 	s.shapes, s.mapped, s.open = make(map[string]*shape), make(map[uint64]*shape), transaction{}
-	from := s.at.executed
-	if s.unverified {
-		from = s.at.before()
-	}
-	f, err := s.tap.follow(ctx, from)
+	s.point, s.read, s.passedOver = logPoint{}, false, false
+	f, err := s.tap.follow(ctx, s.from())
 	if err != nil {
 		return followError(s.tap.settings, err)
 	}
@@ -155,7 +115,6 @@ func (s *stream) run(ctx context.Context) error {
 		}
 		select {
 		case event := <-f.events:
-			s.fresh = false
 			err = s.handle(ctx, event)
 		case <-s.tap.fences.changed:
 		case err = <-f.failed:
@@ -188,15 +147,12 @@ func (s *stream) drain(ctx context.Context, f *follower, failed error) error {
 func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) error {
 	switch e := event.Event.(type) {
 	case *replication.RotateEvent:
-		s.at.point = logPoint{file: string(e.NextLogName), offset: max(e.Position, s.rotated(string(e.NextLogName)))}
+		s.point = logPoint{file: string(e.NextLogName), offset: e.Position}
 		return nil
 	case *replication.HeartbeatEvent:
 		return s.heartbeat(event, e)
 	case *replication.MariadbGTIDEvent:
-		if err := s.abandon(ctx, event); err != nil {
-			return err
-		}
-		s.open.begin(gtid{domain: e.GTID.DomainID, server: e.GTID.ServerID, sequence: e.GTID.SequenceNumber}, e.Flags)
+		return s.begin(ctx, event, e)
 	case *replication.FormatDescriptionEvent:
 		s.checksum = 0
 		if e.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32 {
@@ -219,6 +175,21 @@ func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) err
 	return nil
 }
 
+// begin opens a transaction at its GTID event.
+func (s *stream) begin(ctx context.Context, event *replication.BinlogEvent, e *replication.MariadbGTIDEvent) error {
+	if err := s.abandon(ctx, event); err != nil {
+		return err
+	}
+	xa, err := parseXAGroup(event, e, s.checksum)
+	if err != nil {
+		return err
+	}
+	s.open.begin(e, xa)
+	s.open.skipped = s.unverified && !s.wanted(s.open.gtid)
+	s.fresh, s.read = false, true
+	return nil
+}
+
 // abandon ends a transaction whose end the tap did not recognise, and says so.
 func (s *stream) abandon(ctx context.Context, event *replication.BinlogEvent) error {
 	if !s.open.open() {
@@ -227,15 +198,6 @@ func (s *stream) abandon(ctx context.Context, event *replication.BinlogEvent) er
 	s.open.rows = s.open.rows[:0]
 	s.open.gap("a transaction ended in a way that the tap does not know")
 	return s.end(ctx, event)
-}
-
-// rotated returns the offset already reached in a file that is announced: a
-// connection that resumes inside a file begins with an announcement of it.
-func (s *stream) rotated(file string) uint64 {
-	if file == s.at.point.file {
-		return s.at.point.offset
-	}
-	return 0
 }
 
 func (s *stream) other(ctx context.Context, event *replication.BinlogEvent) error {
@@ -251,8 +213,8 @@ func (s *stream) other(ctx context.Context, event *replication.BinlogEvent) erro
 
 // reach notes how far in its file the stream is, outside transactions.
 func (s *stream) reach(header *replication.EventHeader) {
-	if !s.open.open() && uint64(header.LogPos) > s.at.point.offset {
-		s.at.point.offset = uint64(header.LogPos)
+	if !s.open.open() && uint64(header.LogPos) > s.point.offset {
+		s.point.offset = uint64(header.LogPos)
 	}
 }
 
@@ -261,8 +223,8 @@ func (s *stream) heartbeat(event *replication.BinlogEvent, e *replication.Heartb
 	if s.open.open() || s.unverified {
 		return nil
 	}
-	if e.Filename != "" && e.Filename != s.at.point.file {
-		s.at.point = logPoint{file: e.Filename}
+	if e.Filename != "" && e.Filename != s.point.file {
+		s.point = logPoint{file: e.Filename}
 	}
 	s.reach(event.Header)
 	return s.reportProgress(eventTime(event.Header))
@@ -320,7 +282,7 @@ func (s *stream) makeShape(ctx context.Context, name string, body []byte) (*shap
 func (s *stream) addRows(event *replication.BinlogEvent, e *replication.RowsEvent) error {
 	s.open.hash(event.Header, s.body(event))
 	mapped := s.mapped[e.TableID]
-	if mapped == nil || s.uncovered(mapped.table) {
+	if mapped == nil || s.open.skipped || s.uncovered(mapped.table) {
 		return nil
 	}
 	if err := s.open.addRows(mapped, event, e); err != nil {
@@ -346,8 +308,8 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 	case statementRollback:
 		s.open.rollback()
 		return s.end(ctx, event)
-	case statementXACommit:
-		s.open.gap("an XA transaction was committed, whose rows are not covered yet")
+	case statementXACommit, statementXARollback:
+		s.complete(statement.class == statementXACommit)
 	case statementRows:
 		s.open.gap("a statement changed rows that were not logged (a session's binlog_format)")
 	case statementTable, statementDatabase, statementIndex:
@@ -364,12 +326,17 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 func (x *transaction) rollback() {
 	var names []string
 	for _, r := range x.rows {
-		if !slices.Contains(names, r.shape.table.Name) {
-			names = append(names, r.shape.table.Name)
-		}
+		names = appendNew(names, r.shape.table.Name)
 	}
 	if len(names) > 0 {
 		x.gap("a transaction was rolled back in part", names...)
 	}
 	x.rows = x.rows[:0]
+}
+
+func appendNew(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }

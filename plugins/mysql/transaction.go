@@ -13,17 +13,13 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// Flags of MariaDB's GTID event that the library has no names for.
-const (
-	flagPreparedXA  = 64
-	flagCompletedXA = 128
-)
-
 // A transaction is an event group of the log, gathered until its last event.
 type transaction struct {
 	gtid       gtid
 	standalone bool // one statement, without an end event
-	prepared   bool // ends with XA PREPARE: its rows are not visible yet
+	skipped    bool // read again, for its digest alone
+	xa         xaGroup
+	resolves   gtid // the XA PREPARE that this group completes, if it is held
 	time       time.Time
 	rows       []rowEvent
 	// statements are those that may concern tapped tables.
@@ -41,11 +37,12 @@ type rowEvent struct {
 }
 
 // begin starts a transaction at its GTID event.
-func (x *transaction) begin(g gtid, flags byte) {
+func (x *transaction) begin(e *replication.MariadbGTIDEvent, xa xaGroup) {
+	g := gtid{domain: e.GTID.DomainID, server: e.GTID.ServerID, sequence: e.GTID.SequenceNumber}
 	*x = transaction{
 		gtid:       g,
-		standalone: flags&replication.BINLOG_MARIADB_FL_STANDALONE != 0,
-		prepared:   flags&flagPreparedXA != 0,
+		standalone: e.IsStandalone(),
+		xa:         xa,
 		rows:       x.rows[:0],
 		digest:     x.digest,
 	}

@@ -135,6 +135,30 @@ func (s *Server) QueryString(query string, args ...any) string {
 	return value
 }
 
+// Prepared returns the ids, as SQL writes them, of the XA transactions that are
+// prepared and neither committed nor rolled back.
+func (s *Server) Prepared() []string {
+	s.t.Helper()
+	rows, err := s.admin.Query("XA RECOVER FORMAT='SQL'")
+	if err != nil {
+		s.t.Fatalf("list prepared transactions: %v", err)
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var format, global, branch int
+		var id string
+		if err := rows.Scan(&format, &global, &branch, &id); err != nil {
+			s.t.Fatalf("list prepared transactions: %v", err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		s.t.Fatalf("list prepared transactions: %v", err)
+	}
+	return ids
+}
+
 // Stop ends the server cleanly. It does nothing if the server is down.
 func (s *Server) Stop() { s.signal(syscall.SIGTERM) }
 

@@ -1,0 +1,111 @@
+package mysql
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// positionVersion names the form of the text; a tap that writes another form
+// has another version.
+const positionVersion = "mariadb2"
+
+// encode writes the position as text, fields between semicolons: version,
+// executed GTIDs, start of the server, last group, its digest, prepared groups.
+// A group is its GTID, a slash and the GTID before it.
+func (p *position) encode() tap.Position {
+	b := make([]byte, 0, 192)
+	b = append(append(b, positionVersion...), ';')
+	b = append(p.executed.append(b), ';')
+	b = append(strconv.AppendInt(b, p.started, 10), ';')
+	if p.hasLast() {
+		b = append(p.last.append(b), ';')
+		b = append(hex.AppendEncode(b, p.digest[:]), ';')
+	} else {
+		b = append(b, ";;"...)
+	}
+	for i, id := range p.prepared {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = id.append(b)
+	}
+	return b
+}
+
+func (id groupID) append(b []byte) []byte {
+	b = append(id.gtid.append(b), '/')
+	if id.previous == (gtid{}) {
+		return b
+	}
+	return id.previous.append(b)
+}
+
+// parsePosition reads what encode wrote; its error wraps tap.ErrPosition.
+func parsePosition(text tap.Position) (*position, error) {
+	p := &position{}
+	if err := p.parse(string(text)); err != nil {
+		return nil, fmt.Errorf("parse position: %w: %w", tap.ErrPosition, err)
+	}
+	return p, nil
+}
+
+func (p *position) parse(text string) (err error) {
+	fields := strings.Split(text, ";")
+	if fields[0] != positionVersion || len(fields) != 6 {
+		return fmt.Errorf("it is not of the form %s that this tap writes", positionVersion)
+	}
+	if p.executed, err = parseGTIDSet(fields[1]); err != nil {
+		return err
+	}
+	if p.started, err = strconv.ParseInt(fields[2], 10, 64); err != nil {
+		return fmt.Errorf("start of the server: %w", err)
+	}
+	if fields[3] != "" || fields[4] != "" {
+		if err := p.parseLast(fields[3], fields[4]); err != nil {
+			return err
+		}
+	}
+	if fields[5] == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(fields[5], ",") {
+		id, err := parseGroupID(part)
+		if err != nil {
+			return err
+		}
+		p.prepared = append(p.prepared, id)
+	}
+	return nil
+}
+
+func (p *position) parseLast(last, digest string) (err error) {
+	if p.last, err = parseGroupID(last); err != nil {
+		return err
+	}
+	if len(digest) != hex.EncodedLen(len(p.digest)) {
+		return fmt.Errorf("digest of %d digits", len(digest))
+	}
+	if _, err = hex.Decode(p.digest[:], []byte(digest)); err != nil {
+		return fmt.Errorf("digest: %w", err)
+	}
+	return nil
+}
+
+func parseGroupID(text string) (id groupID, err error) {
+	group, previous, found := strings.Cut(text, "/")
+	if !found {
+		return id, fmt.Errorf("group %q has no slash", text)
+	}
+	if id.gtid, err = parseGTID(group); err != nil || previous == "" {
+		return id, err
+	}
+	id.previous, err = parseGTID(previous)
+	if err == nil && id.previous.domain != id.gtid.domain {
+		err = fmt.Errorf("group %q goes over two domains", text)
+	}
+	return id, err
+}
