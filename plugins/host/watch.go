@@ -137,5 +137,11 @@ func (g guarded) Ack(ctx context.Context, position tap.Position) error {
 	return g.host.explain(ctx, g.host.client.Ack(ctx, position))
 }
 
+// Survey implements tap.Surveyor.
+func (g guarded) Survey(ctx context.Context, q tap.SurveyRequest) (tap.Survey, error) {
+	found, err := g.host.client.Survey(ctx, q)
+	return found, g.host.explain(ctx, err)
+}
+
 // Close closes the tap and ends its process.
 func (g guarded) Close() error { return g.host.Close() }

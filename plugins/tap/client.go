@@ -40,7 +40,7 @@ func NewClient(ctx context.Context, conn grpc.ClientConnInterface) (*Client, err
 		return nil, broken("description", "it has no name or no known assurance")
 	}
 	c.description = Description{Name: d.Name, Version: d.Version, Assurance: Assurance(d.Assurance),
-		Schema: json.RawMessage(d.Schema), Scan: d.Scan, Fetch: d.Fetch, BeforeImages: d.BeforeImages}
+		Schema: json.RawMessage(d.Schema), Scan: d.Scan, Fetch: d.Fetch, BeforeImages: d.BeforeImages, Survey: d.Survey}
 	return c, nil
 }
 

@@ -139,7 +139,8 @@ func (d *decoder) change(in *tapv1.Change, cells *wire.CellReader) error {
 }
 
 func tableFromWire(in *tapv1.Table) (*Table, error) {
-	out := &Table{Name: in.GetName(), Refused: in.GetRefused(), Notes: in.GetNotes()}
+	out := &Table{Name: in.GetName(), Refused: in.GetRefused(), Notes: in.GetNotes(),
+		EstimatedRows: in.GetEstimatedRows()}
 	for _, column := range in.GetColumns() {
 		// A type above the codes of a byte becomes one that is not valid.
 		out.Columns = append(out.Columns, row.Column{Name: column.GetName(), Type: row.Type(min(column.GetType(), 0xff))})

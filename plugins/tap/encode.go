@@ -134,7 +134,7 @@ func tableToWire(table *Table) (*tapv1.Table, error) {
 	if err := CheckTable(table); err != nil {
 		return nil, broken("table", err.Error())
 	}
-	out := &tapv1.Table{Name: table.Name, Refused: wire.Text(table.Refused)}
+	out := &tapv1.Table{Name: table.Name, Refused: wire.Text(table.Refused), EstimatedRows: table.EstimatedRows}
 	for _, column := range table.Columns {
 		if !utf8.ValidString(column.Name) {
 			return nil, broken("table "+table.Name, "the name of a column is not UTF-8")

@@ -100,6 +100,8 @@ type Description struct {
 	Schema json.RawMessage
 	// Scan and Fetch say which optional calls the tap serves.
 	Scan, Fetch bool
+	// Survey says that the tap is a Surveyor.
+	Survey bool
 	// BeforeImages says that updates and deletes carry the row as it was.
 	BeforeImages bool
 }
@@ -116,6 +118,9 @@ type Table struct {
 	// Notes are truths that an operator should know: cascades that change rows
 	// unseen, columns left out and why.
 	Notes []string
+	// EstimatedRows is about how many rows the table has; 0 if unknown. Tables
+	// and Survey alone tell it.
+	EstimatedRows uint64
 }
 
 // KeyOf returns the key's cells of a row of the table.

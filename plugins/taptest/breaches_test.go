@@ -49,6 +49,25 @@ func setupBreaches() []breach {
 				return all[:1], err
 			}}
 		}},
+		{"a survey finds no mistake", "survey", func(t *memtap.Tap) tap.Tap {
+			return &broken{Tap: t, survey: func(ctx context.Context, q tap.SurveyRequest) (tap.Survey, error) {
+				q.Config.Settings = goodConfig().Settings
+				return t.Survey(ctx, q)
+			}}
+		}},
+		{"a survey reads no row", "survey", func(t *memtap.Tap) tap.Tap {
+			return &broken{Tap: t, survey: func(ctx context.Context, q tap.SurveyRequest) (tap.Survey, error) {
+				q.SampleRows = 0
+				return t.Survey(ctx, q)
+			}}
+		}},
+		{"a survey leaves a table out", "survey", func(t *memtap.Tap) tap.Tap {
+			return &broken{Tap: t, survey: func(ctx context.Context, q tap.SurveyRequest) (tap.Survey, error) {
+				found, err := t.Survey(ctx, q)
+				found.Tables = found.Tables[:min(1, len(found.Tables))]
+				return found, err
+			}}
+		}},
 		{"Close may not be repeated", "close-twice", func(t *memtap.Tap) tap.Tap {
 			closed := false
 			return &broken{Tap: t, close: func() error {

@@ -24,6 +24,7 @@ type broken struct {
 	scan     func(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error)
 	fetch    func(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, error)
 	ack      func(ctx context.Context, position tap.Position) error
+	survey   func(ctx context.Context, q tap.SurveyRequest) (tap.Survey, error)
 	close    func() error
 }
 
@@ -74,6 +75,13 @@ func (b *broken) Ack(ctx context.Context, position tap.Position) error {
 		return b.ack(ctx, position)
 	}
 	return b.Tap.Ack(ctx, position)
+}
+
+func (b *broken) Survey(ctx context.Context, q tap.SurveyRequest) (tap.Survey, error) {
+	if b.survey != nil {
+		return b.survey(ctx, q)
+	}
+	return b.Tap.Survey(ctx, q)
 }
 
 func (b *broken) Close() error {

@@ -55,14 +55,9 @@ func goodConfiguration(ctx context.Context, k *kit) error {
 
 // badConfiguration: each mistake is a SetupError of thing, reason and mend.
 func badConfiguration(ctx context.Context, k *kit) error {
-	mistakes := slices.Clone(k.Bad)
-	for _, b := range []string{`{"no_such_setting": true}`, `[]`, `{`} {
-		config, err := k.goodConfig(ctx)
-		if err != nil {
-			return err
-		}
-		config.Settings = json.RawMessage(b)
-		mistakes = append(mistakes, BadConfig{Name: "settings " + b, Config: config})
+	mistakes, err := k.mistakes(ctx)
+	if err != nil {
+		return err
 	}
 	for _, mistake := range mistakes {
 		if err := k.refuses(ctx, mistake); err != nil {
@@ -70,6 +65,20 @@ func badConfiguration(ctx context.Context, k *kit) error {
 		}
 	}
 	return nil
+}
+
+// mistakes are the author's bad configurations and those of every tap.
+func (k *kit) mistakes(ctx context.Context) ([]BadConfig, error) {
+	mistakes := slices.Clone(k.Bad)
+	for _, b := range []string{`{"no_such_setting": true}`, `[]`, `{`} {
+		config, err := k.goodConfig(ctx)
+		if err != nil {
+			return nil, err
+		}
+		config.Settings = json.RawMessage(b)
+		mistakes = append(mistakes, BadConfig{Name: "settings " + b, Config: config})
+	}
+	return mistakes, nil
 }
 
 // goodConfig makes a tap for its configuration only.

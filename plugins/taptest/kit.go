@@ -94,11 +94,16 @@ func (k *kit) openNow(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.stream.await(ctx, "the Commit that tells where now is", func(seen []event) bool { return len(seen) > 0 })
-	if err != nil {
+	if err := s.awaitNow(ctx); err != nil {
 		return nil, errors.Join(err, s.end())
 	}
 	return s, nil
+}
+
+// awaitNow waits until a stream from now on has told where that is.
+func (s *session) awaitNow(ctx context.Context) error {
+	_, err := s.stream.await(ctx, "the Commit that tells where now is", func(seen []event) bool { return len(seen) > 0 })
+	return err
 }
 
 func (s *session) start(ctx context.Context, from tap.Position) {

@@ -163,6 +163,7 @@ func Cases() []Case {
 		{"good-configuration", goodConfiguration},
 		{"bad-configuration", badConfiguration},
 		{"tables", tables},
+		{"survey", survey},
 		{"commit-order", commitOrder},
 		{"rolled-back", rolledBack},
 		{"resume-everywhere", resumeEverywhere},

@@ -49,7 +49,7 @@ func New(backend Backend, assurance tap.Assurance, tables ...tap.Table) *Tap {
 
 // Describe implements tap.Tap.
 func (t *Tap) Describe() tap.Description {
-	return tap.Description{Name: "memory", Version: "1", Assurance: t.Assurance, Scan: true, Fetch: true,
+	return tap.Description{Name: "memory", Version: "1", Assurance: t.Assurance, Scan: true, Fetch: true, Survey: true,
 		Schema:       json.RawMessage(`{"type":"object","properties":{"source":{"type":"string"}}}`),
 		BeforeImages: t.Assurance == tap.EveryVersion}
 }

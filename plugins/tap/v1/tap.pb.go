@@ -152,6 +152,61 @@ func (Op) EnumDescriptor() ([]byte, []int) {
 	return file_tap_proto_rawDescGZIP(), []int{1}
 }
 
+type CheckState int32
+
+const (
+	CheckState_CHECK_STATE_UNSPECIFIED CheckState = 0
+	CheckState_CHECK_STATE_OK          CheckState = 1
+	CheckState_CHECK_STATE_WARN        CheckState = 2
+	CheckState_CHECK_STATE_FAIL        CheckState = 3
+	CheckState_CHECK_STATE_UNKNOWN     CheckState = 4
+)
+
+// Enum value maps for CheckState.
+var (
+	CheckState_name = map[int32]string{
+		0: "CHECK_STATE_UNSPECIFIED",
+		1: "CHECK_STATE_OK",
+		2: "CHECK_STATE_WARN",
+		3: "CHECK_STATE_FAIL",
+		4: "CHECK_STATE_UNKNOWN",
+	}
+	CheckState_value = map[string]int32{
+		"CHECK_STATE_UNSPECIFIED": 0,
+		"CHECK_STATE_OK":          1,
+		"CHECK_STATE_WARN":        2,
+		"CHECK_STATE_FAIL":        3,
+		"CHECK_STATE_UNKNOWN":     4,
+	}
+)
+
+func (x CheckState) Enum() *CheckState {
+	p := new(CheckState)
+	*p = x
+	return p
+}
+
+func (x CheckState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CheckState) Descriptor() protoreflect.EnumDescriptor {
+	return file_tap_proto_enumTypes[2].Descriptor()
+}
+
+func (CheckState) Type() protoreflect.EnumType {
+	return &file_tap_proto_enumTypes[2]
+}
+
+func (x CheckState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CheckState.Descriptor instead.
+func (CheckState) EnumDescriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{2}
+}
+
 type Failure_Kind int32
 
 const (
@@ -197,11 +252,11 @@ func (x Failure_Kind) String() string {
 }
 
 func (Failure_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_tap_proto_enumTypes[2].Descriptor()
+	return file_tap_proto_enumTypes[3].Descriptor()
 }
 
 func (Failure_Kind) Type() protoreflect.EnumType {
-	return &file_tap_proto_enumTypes[2]
+	return &file_tap_proto_enumTypes[3]
 }
 
 func (x Failure_Kind) Number() protoreflect.EnumNumber {
@@ -210,7 +265,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{24, 0}
+	return file_tap_proto_rawDescGZIP(), []int{30, 0}
 }
 
 type DescribeRequest struct {
@@ -261,6 +316,7 @@ type DescribeResponse struct {
 	Scan          bool   `protobuf:"varint,6,opt,name=scan,proto3" json:"scan,omitempty"`
 	Fetch         bool   `protobuf:"varint,7,opt,name=fetch,proto3" json:"fetch,omitempty"`
 	BeforeImages  bool   `protobuf:"varint,8,opt,name=before_images,json=beforeImages,proto3" json:"before_images,omitempty"`
+	Survey        bool   `protobuf:"varint,9,opt,name=survey,proto3" json:"survey,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +403,13 @@ func (x *DescribeResponse) GetFetch() bool {
 func (x *DescribeResponse) GetBeforeImages() bool {
 	if x != nil {
 		return x.BeforeImages
+	}
+	return false
+}
+
+func (x *DescribeResponse) GetSurvey() bool {
+	if x != nil {
+		return x.Survey
 	}
 	return false
 }
@@ -525,9 +588,11 @@ type Table struct {
 	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Columns []*Column              `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
 	// key holds indexes into columns, in key order.
-	Key           []uint32 `protobuf:"varint,3,rep,packed,name=key,proto3" json:"key,omitempty"`
-	Refused       string   `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
-	Notes         []string `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	Key     []uint32 `protobuf:"varint,3,rep,packed,name=key,proto3" json:"key,omitempty"`
+	Refused string   `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
+	Notes   []string `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// estimated_rows is set by Tables and Survey alone.
+	EstimatedRows uint64 `protobuf:"varint,6,opt,name=estimated_rows,json=estimatedRows,proto3" json:"estimated_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -595,6 +660,13 @@ func (x *Table) GetNotes() []string {
 		return x.Notes
 	}
 	return nil
+}
+
+func (x *Table) GetEstimatedRows() uint64 {
+	if x != nil {
+		return x.EstimatedRows
+	}
+	return 0
 }
 
 type Column struct {
@@ -1620,6 +1692,407 @@ func (*CloseResponse) Descriptor() ([]byte, []int) {
 	return file_tap_proto_rawDescGZIP(), []int{23}
 }
 
+type SurveyRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Settings []byte                 `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// tables may hold the tap's own patterns; none means all.
+	Tables        []string `protobuf:"bytes,2,rep,name=tables,proto3" json:"tables,omitempty"`
+	SampleRows    uint32   `protobuf:"varint,3,opt,name=sample_rows,json=sampleRows,proto3" json:"sample_rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyRequest) Reset() {
+	*x = SurveyRequest{}
+	mi := &file_tap_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyRequest) ProtoMessage() {}
+
+func (x *SurveyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyRequest.ProtoReflect.Descriptor instead.
+func (*SurveyRequest) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SurveyRequest) GetSettings() []byte {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *SurveyRequest) GetTables() []string {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *SurveyRequest) GetSampleRows() uint32 {
+	if x != nil {
+		return x.SampleRows
+	}
+	return 0
+}
+
+type SurveyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Checks        []*Check               `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"`
+	Tables        []*SurveyedTable       `protobuf:"bytes,2,rep,name=tables,proto3" json:"tables,omitempty"`
+	Facts         []*Fact                `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyResponse) Reset() {
+	*x = SurveyResponse{}
+	mi := &file_tap_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyResponse) ProtoMessage() {}
+
+func (x *SurveyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyResponse.ProtoReflect.Descriptor instead.
+func (*SurveyResponse) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SurveyResponse) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetTables() []*SurveyedTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetFacts() []*Fact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+type Check struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thing         string                 `protobuf:"bytes,1,opt,name=thing,proto3" json:"thing,omitempty"`
+	State         CheckState             `protobuf:"varint,2,opt,name=state,proto3,enum=emrbchain.tap.v1.CheckState" json:"state,omitempty"`
+	Found         string                 `protobuf:"bytes,3,opt,name=found,proto3" json:"found,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Sql           []string               `protobuf:"bytes,5,rep,name=sql,proto3" json:"sql,omitempty"`
+	Mend          string                 `protobuf:"bytes,6,opt,name=mend,proto3" json:"mend,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_tap_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Check) GetThing() string {
+	if x != nil {
+		return x.Thing
+	}
+	return ""
+}
+
+func (x *Check) GetState() CheckState {
+	if x != nil {
+		return x.State
+	}
+	return CheckState_CHECK_STATE_UNSPECIFIED
+}
+
+func (x *Check) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
+func (x *Check) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Check) GetSql() []string {
+	if x != nil {
+		return x.Sql
+	}
+	return nil
+}
+
+func (x *Check) GetMend() string {
+	if x != nil {
+		return x.Mend
+	}
+	return ""
+}
+
+type SurveyedTable struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Table         *Table                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Engine        string                 `protobuf:"bytes,2,opt,name=engine,proto3" json:"engine,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Sql           []string               `protobuf:"bytes,4,rep,name=sql,proto3" json:"sql,omitempty"`
+	Sample        *Sample                `protobuf:"bytes,5,opt,name=sample,proto3" json:"sample,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyedTable) Reset() {
+	*x = SurveyedTable{}
+	mi := &file_tap_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyedTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyedTable) ProtoMessage() {}
+
+func (x *SurveyedTable) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyedTable.ProtoReflect.Descriptor instead.
+func (*SurveyedTable) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SurveyedTable) GetTable() *Table {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+func (x *SurveyedTable) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *SurveyedTable) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SurveyedTable) GetSql() []string {
+	if x != nil {
+		return x.Sql
+	}
+	return nil
+}
+
+func (x *SurveyedTable) GetSample() *Sample {
+	if x != nil {
+		return x.Sample
+	}
+	return nil
+}
+
+type Sample struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          uint64                 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	TookUs        int64                  `protobuf:"varint,3,opt,name=took_us,json=tookUs,proto3" json:"took_us,omitempty"`
+	Problem       string                 `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sample) Reset() {
+	*x = Sample{}
+	mi := &file_tap_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sample) ProtoMessage() {}
+
+func (x *Sample) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sample.ProtoReflect.Descriptor instead.
+func (*Sample) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Sample) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *Sample) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Sample) GetTookUs() int64 {
+	if x != nil {
+		return x.TookUs
+	}
+	return 0
+}
+
+func (x *Sample) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type Fact struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fact) Reset() {
+	*x = Fact{}
+	mi := &file_tap_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fact) ProtoMessage() {}
+
+func (x *Fact) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fact.ProtoReflect.Descriptor instead.
+func (*Fact) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Fact) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Fact) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Failure says why a call failed. It holds no row value, key or password.
 type Failure struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1632,7 +2105,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_tap_proto_msgTypes[24]
+	mi := &file_tap_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +2117,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[24]
+	mi := &file_tap_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +2130,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{24}
+	return file_tap_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Failure) GetKinds() []Failure_Kind {
@@ -1692,7 +2165,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_tap_proto_msgTypes[25]
+	mi := &file_tap_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +2177,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[25]
+	mi := &file_tap_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +2190,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{25}
+	return file_tap_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Problem) GetThing() string {
@@ -1746,7 +2219,7 @@ var File_tap_proto protoreflect.FileDescriptor
 const file_tap_proto_rawDesc = "" +
 	"\n" +
 	"\ttap.proto\x12\x10emrbchain.tap.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xfe\x01\n" +
+	"\x0fDescribeRequest\"\x96\x02\n" +
 	"\x10DescribeResponse\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1755,20 +2228,22 @@ const file_tap_proto_rawDesc = "" +
 	"\x06schema\x18\x05 \x01(\fR\x06schema\x12\x12\n" +
 	"\x04scan\x18\x06 \x01(\bR\x04scan\x12\x14\n" +
 	"\x05fetch\x18\a \x01(\bR\x05fetch\x12#\n" +
-	"\rbefore_images\x18\b \x01(\bR\fbeforeImages\"A\n" +
+	"\rbefore_images\x18\b \x01(\bR\fbeforeImages\x12\x16\n" +
+	"\x06survey\x18\t \x01(\bR\x06survey\"A\n" +
 	"\vOpenRequest\x12\x1a\n" +
 	"\bsettings\x18\x01 \x01(\fR\bsettings\x12\x16\n" +
 	"\x06tables\x18\x02 \x03(\tR\x06tables\"\x0e\n" +
 	"\fOpenResponse\"\x0f\n" +
 	"\rTablesRequest\"A\n" +
 	"\x0eTablesResponse\x12/\n" +
-	"\x06tables\x18\x01 \x03(\v2\x17.emrbchain.tap.v1.TableR\x06tables\"\x91\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x17.emrbchain.tap.v1.TableR\x06tables\"\xb8\x01\n" +
 	"\x05Table\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
 	"\acolumns\x18\x02 \x03(\v2\x18.emrbchain.tap.v1.ColumnR\acolumns\x12\x10\n" +
 	"\x03key\x18\x03 \x03(\rR\x03key\x12\x18\n" +
 	"\arefused\x18\x04 \x01(\tR\arefused\x12\x14\n" +
-	"\x05notes\x18\x05 \x03(\tR\x05notes\"0\n" +
+	"\x05notes\x18\x05 \x03(\tR\x05notes\x12%\n" +
+	"\x0eestimated_rows\x18\x06 \x01(\x04R\restimatedRows\"0\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\rR\x04type\"1\n" +
@@ -1831,7 +2306,37 @@ const file_tap_proto_rawDesc = "" +
 	"\bposition\x18\x01 \x01(\fR\bposition\"\r\n" +
 	"\vAckResponse\"\x0e\n" +
 	"\fCloseRequest\"\x0f\n" +
-	"\rCloseResponse\"\x99\x02\n" +
+	"\rCloseResponse\"d\n" +
+	"\rSurveyRequest\x12\x1a\n" +
+	"\bsettings\x18\x01 \x01(\fR\bsettings\x12\x16\n" +
+	"\x06tables\x18\x02 \x03(\tR\x06tables\x12\x1f\n" +
+	"\vsample_rows\x18\x03 \x01(\rR\n" +
+	"sampleRows\"\xa8\x01\n" +
+	"\x0eSurveyResponse\x12/\n" +
+	"\x06checks\x18\x01 \x03(\v2\x17.emrbchain.tap.v1.CheckR\x06checks\x127\n" +
+	"\x06tables\x18\x02 \x03(\v2\x1f.emrbchain.tap.v1.SurveyedTableR\x06tables\x12,\n" +
+	"\x05facts\x18\x03 \x03(\v2\x16.emrbchain.tap.v1.FactR\x05facts\"\xa5\x01\n" +
+	"\x05Check\x12\x14\n" +
+	"\x05thing\x18\x01 \x01(\tR\x05thing\x122\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1c.emrbchain.tap.v1.CheckStateR\x05state\x12\x14\n" +
+	"\x05found\x18\x03 \x01(\tR\x05found\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x10\n" +
+	"\x03sql\x18\x05 \x03(\tR\x03sql\x12\x12\n" +
+	"\x04mend\x18\x06 \x01(\tR\x04mend\"\xb0\x01\n" +
+	"\rSurveyedTable\x12-\n" +
+	"\x05table\x18\x01 \x01(\v2\x17.emrbchain.tap.v1.TableR\x05table\x12\x16\n" +
+	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x10\n" +
+	"\x03sql\x18\x04 \x03(\tR\x03sql\x120\n" +
+	"\x06sample\x18\x05 \x01(\v2\x18.emrbchain.tap.v1.SampleR\x06sample\"e\n" +
+	"\x06Sample\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x04R\x04rows\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x17\n" +
+	"\atook_us\x18\x03 \x01(\x03R\x06tookUs\x12\x18\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\"0\n" +
+	"\x04Fact\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x99\x02\n" +
 	"\aFailure\x124\n" +
 	"\x05kinds\x18\x01 \x03(\x0e2\x1e.emrbchain.tap.v1.Failure.KindR\x05kinds\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x125\n" +
@@ -1861,7 +2366,14 @@ const file_tap_proto_rawDesc = "" +
 	"\tOP_UPDATE\x10\x02\x12\r\n" +
 	"\tOP_DELETE\x10\x03\x12\n" +
 	"\n" +
-	"\x06OP_PUT\x10\x042\xce\x04\n" +
+	"\x06OP_PUT\x10\x04*\x82\x01\n" +
+	"\n" +
+	"CheckState\x12\x1b\n" +
+	"\x17CHECK_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCHECK_STATE_OK\x10\x01\x12\x14\n" +
+	"\x10CHECK_STATE_WARN\x10\x02\x12\x14\n" +
+	"\x10CHECK_STATE_FAIL\x10\x03\x12\x17\n" +
+	"\x13CHECK_STATE_UNKNOWN\x10\x042\x9b\x05\n" +
 	"\x03Tap\x12Q\n" +
 	"\bDescribe\x12!.emrbchain.tap.v1.DescribeRequest\x1a\".emrbchain.tap.v1.DescribeResponse\x12E\n" +
 	"\x04Open\x12\x1d.emrbchain.tap.v1.OpenRequest\x1a\x1e.emrbchain.tap.v1.OpenResponse\x12K\n" +
@@ -1869,7 +2381,8 @@ const file_tap_proto_rawDesc = "" +
 	"\x06Stream\x12\x1f.emrbchain.tap.v1.StreamRequest\x1a\x17.emrbchain.tap.v1.Batch0\x01\x12D\n" +
 	"\x04Scan\x12\x1d.emrbchain.tap.v1.ScanRequest\x1a\x1b.emrbchain.tap.v1.ChunkPart0\x01\x12F\n" +
 	"\x05Fetch\x12\x1e.emrbchain.tap.v1.FetchRequest\x1a\x1b.emrbchain.tap.v1.ChunkPart0\x01\x12B\n" +
-	"\x03Ack\x12\x1c.emrbchain.tap.v1.AckRequest\x1a\x1d.emrbchain.tap.v1.AckResponse\x12H\n" +
+	"\x03Ack\x12\x1c.emrbchain.tap.v1.AckRequest\x1a\x1d.emrbchain.tap.v1.AckResponse\x12K\n" +
+	"\x06Survey\x12\x1f.emrbchain.tap.v1.SurveyRequest\x1a .emrbchain.tap.v1.SurveyResponse\x12H\n" +
 	"\x05Close\x12\x1e.emrbchain.tap.v1.CloseRequest\x1a\x1f.emrbchain.tap.v1.CloseResponseB5Z3github.com/emrbchain/emrbchain/plugins/tap/v1;tapv1b\x06proto3"
 
 var (
@@ -1884,76 +2397,91 @@ func file_tap_proto_rawDescGZIP() []byte {
 	return file_tap_proto_rawDescData
 }
 
-var file_tap_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tap_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_tap_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_tap_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_tap_proto_goTypes = []any{
 	(Assurance)(0),           // 0: emrbchain.tap.v1.Assurance
 	(Op)(0),                  // 1: emrbchain.tap.v1.Op
-	(Failure_Kind)(0),        // 2: emrbchain.tap.v1.Failure.Kind
-	(*DescribeRequest)(nil),  // 3: emrbchain.tap.v1.DescribeRequest
-	(*DescribeResponse)(nil), // 4: emrbchain.tap.v1.DescribeResponse
-	(*OpenRequest)(nil),      // 5: emrbchain.tap.v1.OpenRequest
-	(*OpenResponse)(nil),     // 6: emrbchain.tap.v1.OpenResponse
-	(*TablesRequest)(nil),    // 7: emrbchain.tap.v1.TablesRequest
-	(*TablesResponse)(nil),   // 8: emrbchain.tap.v1.TablesResponse
-	(*Table)(nil),            // 9: emrbchain.tap.v1.Table
-	(*Column)(nil),           // 10: emrbchain.tap.v1.Column
-	(*StreamRequest)(nil),    // 11: emrbchain.tap.v1.StreamRequest
-	(*Batch)(nil),            // 12: emrbchain.tap.v1.Batch
-	(*TableDefinition)(nil),  // 13: emrbchain.tap.v1.TableDefinition
-	(*Event)(nil),            // 14: emrbchain.tap.v1.Event
-	(*Change)(nil),           // 15: emrbchain.tap.v1.Change
-	(*Commit)(nil),           // 16: emrbchain.tap.v1.Commit
-	(*Fence)(nil),            // 17: emrbchain.tap.v1.Fence
-	(*Gap)(nil),              // 18: emrbchain.tap.v1.Gap
-	(*SchemaChange)(nil),     // 19: emrbchain.tap.v1.SchemaChange
-	(*ScanRequest)(nil),      // 20: emrbchain.tap.v1.ScanRequest
-	(*FetchRequest)(nil),     // 21: emrbchain.tap.v1.FetchRequest
-	(*ChunkPart)(nil),        // 22: emrbchain.tap.v1.ChunkPart
-	(*AckRequest)(nil),       // 23: emrbchain.tap.v1.AckRequest
-	(*AckResponse)(nil),      // 24: emrbchain.tap.v1.AckResponse
-	(*CloseRequest)(nil),     // 25: emrbchain.tap.v1.CloseRequest
-	(*CloseResponse)(nil),    // 26: emrbchain.tap.v1.CloseResponse
-	(*Failure)(nil),          // 27: emrbchain.tap.v1.Failure
-	(*Problem)(nil),          // 28: emrbchain.tap.v1.Problem
+	(CheckState)(0),          // 2: emrbchain.tap.v1.CheckState
+	(Failure_Kind)(0),        // 3: emrbchain.tap.v1.Failure.Kind
+	(*DescribeRequest)(nil),  // 4: emrbchain.tap.v1.DescribeRequest
+	(*DescribeResponse)(nil), // 5: emrbchain.tap.v1.DescribeResponse
+	(*OpenRequest)(nil),      // 6: emrbchain.tap.v1.OpenRequest
+	(*OpenResponse)(nil),     // 7: emrbchain.tap.v1.OpenResponse
+	(*TablesRequest)(nil),    // 8: emrbchain.tap.v1.TablesRequest
+	(*TablesResponse)(nil),   // 9: emrbchain.tap.v1.TablesResponse
+	(*Table)(nil),            // 10: emrbchain.tap.v1.Table
+	(*Column)(nil),           // 11: emrbchain.tap.v1.Column
+	(*StreamRequest)(nil),    // 12: emrbchain.tap.v1.StreamRequest
+	(*Batch)(nil),            // 13: emrbchain.tap.v1.Batch
+	(*TableDefinition)(nil),  // 14: emrbchain.tap.v1.TableDefinition
+	(*Event)(nil),            // 15: emrbchain.tap.v1.Event
+	(*Change)(nil),           // 16: emrbchain.tap.v1.Change
+	(*Commit)(nil),           // 17: emrbchain.tap.v1.Commit
+	(*Fence)(nil),            // 18: emrbchain.tap.v1.Fence
+	(*Gap)(nil),              // 19: emrbchain.tap.v1.Gap
+	(*SchemaChange)(nil),     // 20: emrbchain.tap.v1.SchemaChange
+	(*ScanRequest)(nil),      // 21: emrbchain.tap.v1.ScanRequest
+	(*FetchRequest)(nil),     // 22: emrbchain.tap.v1.FetchRequest
+	(*ChunkPart)(nil),        // 23: emrbchain.tap.v1.ChunkPart
+	(*AckRequest)(nil),       // 24: emrbchain.tap.v1.AckRequest
+	(*AckResponse)(nil),      // 25: emrbchain.tap.v1.AckResponse
+	(*CloseRequest)(nil),     // 26: emrbchain.tap.v1.CloseRequest
+	(*CloseResponse)(nil),    // 27: emrbchain.tap.v1.CloseResponse
+	(*SurveyRequest)(nil),    // 28: emrbchain.tap.v1.SurveyRequest
+	(*SurveyResponse)(nil),   // 29: emrbchain.tap.v1.SurveyResponse
+	(*Check)(nil),            // 30: emrbchain.tap.v1.Check
+	(*SurveyedTable)(nil),    // 31: emrbchain.tap.v1.SurveyedTable
+	(*Sample)(nil),           // 32: emrbchain.tap.v1.Sample
+	(*Fact)(nil),             // 33: emrbchain.tap.v1.Fact
+	(*Failure)(nil),          // 34: emrbchain.tap.v1.Failure
+	(*Problem)(nil),          // 35: emrbchain.tap.v1.Problem
 }
 var file_tap_proto_depIdxs = []int32{
 	0,  // 0: emrbchain.tap.v1.DescribeResponse.assurance:type_name -> emrbchain.tap.v1.Assurance
-	9,  // 1: emrbchain.tap.v1.TablesResponse.tables:type_name -> emrbchain.tap.v1.Table
-	10, // 2: emrbchain.tap.v1.Table.columns:type_name -> emrbchain.tap.v1.Column
-	13, // 3: emrbchain.tap.v1.Batch.tables:type_name -> emrbchain.tap.v1.TableDefinition
-	14, // 4: emrbchain.tap.v1.Batch.events:type_name -> emrbchain.tap.v1.Event
-	9,  // 5: emrbchain.tap.v1.TableDefinition.table:type_name -> emrbchain.tap.v1.Table
-	15, // 6: emrbchain.tap.v1.Event.change:type_name -> emrbchain.tap.v1.Change
-	16, // 7: emrbchain.tap.v1.Event.commit:type_name -> emrbchain.tap.v1.Commit
-	17, // 8: emrbchain.tap.v1.Event.fence:type_name -> emrbchain.tap.v1.Fence
-	18, // 9: emrbchain.tap.v1.Event.gap:type_name -> emrbchain.tap.v1.Gap
-	19, // 10: emrbchain.tap.v1.Event.schema:type_name -> emrbchain.tap.v1.SchemaChange
+	10, // 1: emrbchain.tap.v1.TablesResponse.tables:type_name -> emrbchain.tap.v1.Table
+	11, // 2: emrbchain.tap.v1.Table.columns:type_name -> emrbchain.tap.v1.Column
+	14, // 3: emrbchain.tap.v1.Batch.tables:type_name -> emrbchain.tap.v1.TableDefinition
+	15, // 4: emrbchain.tap.v1.Batch.events:type_name -> emrbchain.tap.v1.Event
+	10, // 5: emrbchain.tap.v1.TableDefinition.table:type_name -> emrbchain.tap.v1.Table
+	16, // 6: emrbchain.tap.v1.Event.change:type_name -> emrbchain.tap.v1.Change
+	17, // 7: emrbchain.tap.v1.Event.commit:type_name -> emrbchain.tap.v1.Commit
+	18, // 8: emrbchain.tap.v1.Event.fence:type_name -> emrbchain.tap.v1.Fence
+	19, // 9: emrbchain.tap.v1.Event.gap:type_name -> emrbchain.tap.v1.Gap
+	20, // 10: emrbchain.tap.v1.Event.schema:type_name -> emrbchain.tap.v1.SchemaChange
 	1,  // 11: emrbchain.tap.v1.Change.op:type_name -> emrbchain.tap.v1.Op
-	9,  // 12: emrbchain.tap.v1.ChunkPart.table:type_name -> emrbchain.tap.v1.Table
-	2,  // 13: emrbchain.tap.v1.Failure.kinds:type_name -> emrbchain.tap.v1.Failure.Kind
-	28, // 14: emrbchain.tap.v1.Failure.problems:type_name -> emrbchain.tap.v1.Problem
-	3,  // 15: emrbchain.tap.v1.Tap.Describe:input_type -> emrbchain.tap.v1.DescribeRequest
-	5,  // 16: emrbchain.tap.v1.Tap.Open:input_type -> emrbchain.tap.v1.OpenRequest
-	7,  // 17: emrbchain.tap.v1.Tap.Tables:input_type -> emrbchain.tap.v1.TablesRequest
-	11, // 18: emrbchain.tap.v1.Tap.Stream:input_type -> emrbchain.tap.v1.StreamRequest
-	20, // 19: emrbchain.tap.v1.Tap.Scan:input_type -> emrbchain.tap.v1.ScanRequest
-	21, // 20: emrbchain.tap.v1.Tap.Fetch:input_type -> emrbchain.tap.v1.FetchRequest
-	23, // 21: emrbchain.tap.v1.Tap.Ack:input_type -> emrbchain.tap.v1.AckRequest
-	25, // 22: emrbchain.tap.v1.Tap.Close:input_type -> emrbchain.tap.v1.CloseRequest
-	4,  // 23: emrbchain.tap.v1.Tap.Describe:output_type -> emrbchain.tap.v1.DescribeResponse
-	6,  // 24: emrbchain.tap.v1.Tap.Open:output_type -> emrbchain.tap.v1.OpenResponse
-	8,  // 25: emrbchain.tap.v1.Tap.Tables:output_type -> emrbchain.tap.v1.TablesResponse
-	12, // 26: emrbchain.tap.v1.Tap.Stream:output_type -> emrbchain.tap.v1.Batch
-	22, // 27: emrbchain.tap.v1.Tap.Scan:output_type -> emrbchain.tap.v1.ChunkPart
-	22, // 28: emrbchain.tap.v1.Tap.Fetch:output_type -> emrbchain.tap.v1.ChunkPart
-	24, // 29: emrbchain.tap.v1.Tap.Ack:output_type -> emrbchain.tap.v1.AckResponse
-	26, // 30: emrbchain.tap.v1.Tap.Close:output_type -> emrbchain.tap.v1.CloseResponse
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	10, // 12: emrbchain.tap.v1.ChunkPart.table:type_name -> emrbchain.tap.v1.Table
+	30, // 13: emrbchain.tap.v1.SurveyResponse.checks:type_name -> emrbchain.tap.v1.Check
+	31, // 14: emrbchain.tap.v1.SurveyResponse.tables:type_name -> emrbchain.tap.v1.SurveyedTable
+	33, // 15: emrbchain.tap.v1.SurveyResponse.facts:type_name -> emrbchain.tap.v1.Fact
+	2,  // 16: emrbchain.tap.v1.Check.state:type_name -> emrbchain.tap.v1.CheckState
+	10, // 17: emrbchain.tap.v1.SurveyedTable.table:type_name -> emrbchain.tap.v1.Table
+	32, // 18: emrbchain.tap.v1.SurveyedTable.sample:type_name -> emrbchain.tap.v1.Sample
+	3,  // 19: emrbchain.tap.v1.Failure.kinds:type_name -> emrbchain.tap.v1.Failure.Kind
+	35, // 20: emrbchain.tap.v1.Failure.problems:type_name -> emrbchain.tap.v1.Problem
+	4,  // 21: emrbchain.tap.v1.Tap.Describe:input_type -> emrbchain.tap.v1.DescribeRequest
+	6,  // 22: emrbchain.tap.v1.Tap.Open:input_type -> emrbchain.tap.v1.OpenRequest
+	8,  // 23: emrbchain.tap.v1.Tap.Tables:input_type -> emrbchain.tap.v1.TablesRequest
+	12, // 24: emrbchain.tap.v1.Tap.Stream:input_type -> emrbchain.tap.v1.StreamRequest
+	21, // 25: emrbchain.tap.v1.Tap.Scan:input_type -> emrbchain.tap.v1.ScanRequest
+	22, // 26: emrbchain.tap.v1.Tap.Fetch:input_type -> emrbchain.tap.v1.FetchRequest
+	24, // 27: emrbchain.tap.v1.Tap.Ack:input_type -> emrbchain.tap.v1.AckRequest
+	28, // 28: emrbchain.tap.v1.Tap.Survey:input_type -> emrbchain.tap.v1.SurveyRequest
+	26, // 29: emrbchain.tap.v1.Tap.Close:input_type -> emrbchain.tap.v1.CloseRequest
+	5,  // 30: emrbchain.tap.v1.Tap.Describe:output_type -> emrbchain.tap.v1.DescribeResponse
+	7,  // 31: emrbchain.tap.v1.Tap.Open:output_type -> emrbchain.tap.v1.OpenResponse
+	9,  // 32: emrbchain.tap.v1.Tap.Tables:output_type -> emrbchain.tap.v1.TablesResponse
+	13, // 33: emrbchain.tap.v1.Tap.Stream:output_type -> emrbchain.tap.v1.Batch
+	23, // 34: emrbchain.tap.v1.Tap.Scan:output_type -> emrbchain.tap.v1.ChunkPart
+	23, // 35: emrbchain.tap.v1.Tap.Fetch:output_type -> emrbchain.tap.v1.ChunkPart
+	25, // 36: emrbchain.tap.v1.Tap.Ack:output_type -> emrbchain.tap.v1.AckResponse
+	29, // 37: emrbchain.tap.v1.Tap.Survey:output_type -> emrbchain.tap.v1.SurveyResponse
+	27, // 38: emrbchain.tap.v1.Tap.Close:output_type -> emrbchain.tap.v1.CloseResponse
+	30, // [30:39] is the sub-list for method output_type
+	21, // [21:30] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_tap_proto_init() }
@@ -1974,8 +2502,8 @@ func file_tap_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tap_proto_rawDesc), len(file_tap_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   26,
+			NumEnums:      4,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

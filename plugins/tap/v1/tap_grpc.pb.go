@@ -49,6 +49,7 @@ const (
 	Tap_Scan_FullMethodName     = "/emrbchain.tap.v1.Tap/Scan"
 	Tap_Fetch_FullMethodName    = "/emrbchain.tap.v1.Tap/Fetch"
 	Tap_Ack_FullMethodName      = "/emrbchain.tap.v1.Tap/Ack"
+	Tap_Survey_FullMethodName   = "/emrbchain.tap.v1.Tap/Survey"
 	Tap_Close_FullMethodName    = "/emrbchain.tap.v1.Tap/Close"
 )
 
@@ -68,6 +69,9 @@ type TapClient interface {
 	Scan(ctx context.Context, in *ScanRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ChunkPart], error)
 	Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ChunkPart], error)
 	Ack(ctx context.Context, in *AckRequest, opts ...grpc.CallOption) (*AckResponse, error)
+	// Survey is optional and belongs to no session: it is served before Open, and
+	// from other connections than the one that called Open.
+	Survey(ctx context.Context, in *SurveyRequest, opts ...grpc.CallOption) (*SurveyResponse, error)
 	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error)
 }
 
@@ -176,6 +180,16 @@ func (c *tapClient) Ack(ctx context.Context, in *AckRequest, opts ...grpc.CallOp
 	return out, nil
 }
 
+func (c *tapClient) Survey(ctx context.Context, in *SurveyRequest, opts ...grpc.CallOption) (*SurveyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SurveyResponse)
+	err := c.cc.Invoke(ctx, Tap_Survey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *tapClient) Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CloseResponse)
@@ -202,6 +216,9 @@ type TapServer interface {
 	Scan(*ScanRequest, grpc.ServerStreamingServer[ChunkPart]) error
 	Fetch(*FetchRequest, grpc.ServerStreamingServer[ChunkPart]) error
 	Ack(context.Context, *AckRequest) (*AckResponse, error)
+	// Survey is optional and belongs to no session: it is served before Open, and
+	// from other connections than the one that called Open.
+	Survey(context.Context, *SurveyRequest) (*SurveyResponse, error)
 	Close(context.Context, *CloseRequest) (*CloseResponse, error)
 	mustEmbedUnimplementedTapServer()
 }
@@ -233,6 +250,9 @@ func (UnimplementedTapServer) Fetch(*FetchRequest, grpc.ServerStreamingServer[Ch
 }
 func (UnimplementedTapServer) Ack(context.Context, *AckRequest) (*AckResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Ack not implemented")
+}
+func (UnimplementedTapServer) Survey(context.Context, *SurveyRequest) (*SurveyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Survey not implemented")
 }
 func (UnimplementedTapServer) Close(context.Context, *CloseRequest) (*CloseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Close not implemented")
@@ -363,6 +383,24 @@ func _Tap_Ack_Handler(srv interface{}, ctx context.Context, dec func(interface{}
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Tap_Survey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SurveyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TapServer).Survey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Tap_Survey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TapServer).Survey(ctx, req.(*SurveyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Tap_Close_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CloseRequest)
 	if err := dec(in); err != nil {
@@ -403,6 +441,10 @@ var Tap_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Ack",
 			Handler:    _Tap_Ack_Handler,
+		},
+		{
+			MethodName: "Survey",
+			Handler:    _Tap_Survey_Handler,
 		},
 		{
 			MethodName: "Close",
