@@ -55,7 +55,7 @@ func (s *session) pending(suspect bool) []string {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
+	s.inSteps(names)
 	return names
 }
 

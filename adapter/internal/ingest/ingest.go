@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -171,6 +172,9 @@ func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 		}
 		state.Suspect, state.Cause = state.Suspect || state.Baselined, index
 	}
+	if err := s.meetPath(b, t, &state); err != nil {
+		return err
+	}
 	s.setState(b, t.Name, state)
 	return nil
 }
@@ -208,9 +212,17 @@ func (i *Ingest) Coverage() ([]sweep.Coverage, error) {
 			continue
 		}
 		coverage = append(coverage, sweep.Coverage{Table: m.Table, Refused: s.Refused, Since: s.Since,
-			Suspect: s.Suspect, Cause: s.Cause, Notes: i.notes(m.Table)})
+			Suspect: s.Suspect, Cause: s.Cause, Notes: append(i.notes(m.Table), unled(m, states)...)})
 	}
 	return coverage, nil
+}
+
+// unled says that the rows of a table cannot be led to their patient.
+func unled(m rows.Mapping, states map[string]TableState) []string {
+	if m.To == "" || states[m.To].Refused == "" {
+		return nil
+	}
+	return []string{"whose its rows are stays unknown while table " + m.To + " is not covered"}
 }
 
 // notes returns what the attached tap says of a table.
@@ -224,7 +236,7 @@ func (i *Ingest) notes(table string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t, ok := s.tables[table]; ok {
-		return t.Notes
+		return slices.Clone(t.Notes)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -73,9 +74,11 @@ func (i *Ingest) Dropped(leaf uint64, table, column string) bool {
 // says, under other columns, is recorded anew: so are its new columns covered.
 func (s *session) sweep(ctx context.Context, table string) (*sweep.Result, error) {
 	var held []heldRow
+	index := &indexer{session: s}
 	result, err := sweep.Run(ctx, s.Ingest, s.log, table, sweep.Options{
 		ChunkRows: s.options.ChunkRows,
 		Dropped:   s.Dropped,
+		Held:      index.held(table),
 		Reshaped: func(e *recordlog.Entry, t *tap.Table, cells []row.Value) error {
 			if held = append(held, heldRow{e.Header.Index, t, cells}); len(held) < deviationsPerBatch {
 				return nil
@@ -87,7 +90,7 @@ func (s *session) sweep(ctx context.Context, table string) (*sweep.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return result, s.recordReshaped(held)
+	return result, errors.Join(s.recordReshaped(held), index.flush())
 }
 
 // heldRow is a row as it was read, equal to the version of a leaf.

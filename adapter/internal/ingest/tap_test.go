@@ -242,7 +242,7 @@ func newBench(t *testing.T, chunkRows int) *bench {
 }
 
 // run attaches a tap.
-func (b *bench) run(x *scripted) {
+func (b *bench) run(x tap.Tap) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	b.ended, b.cancel = make(chan error, 1), cancel
 	go func() { b.ended <- b.ingest.Run(ctx, x) }()

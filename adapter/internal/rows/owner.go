@@ -8,6 +8,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // whose says whose key a version is committed under.
@@ -24,25 +25,29 @@ func (r *Recorder) whose(b *recordlog.Batch, s *shape, v Version, head recordlog
 	switch {
 	case v.Op == commit.Delete && known:
 		w.id, w.owner, err = b.OwnerOf(head.Index)
-		return w, err
 	case s.patient < 0 || v.Op == commit.Delete:
 		w.id, w.owner, err = b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerTable, Table: v.Table.Name})
-		return w, err
+	default:
+		w, err = r.led(b, s, v.Table.Name, v.Cells)
 	}
-	who, ok := identity(v.Cells[s.patient])
+	return w, err
+}
+
+// led finds whose a row of r.key is, by where it leads.
+func (r *Recorder) led(b *recordlog.Batch, s *shape, table string, cells []row.Value) (w whose, err error) {
+	who, ok := identity(cells[s.patient])
 	switch {
 	case !ok:
-		w.id, w.owner, err = r.own(b, v.Table.Name)
-		w.lead = lead{owner: w.id}
+		w.id, w.owner, err = r.own(b, table)
 	case s.to == "":
 		w.id, w.owner, err = b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: row.AppendCell(nil, who)})
-		w.lead = lead{owner: w.id}
 	default:
-		if w.lead.to, err = r.index.reference(b, s.to, who); err != nil {
-			return w, err
+		if w.lead.to, err = r.index.reference(b, s.to, who); err == nil {
+			w.id, w.owner, err = r.index.follow(b, w.lead, len(r.mappings))
 		}
-		w.id, w.owner, err = r.index.follow(b, w.lead, len(r.mappings))
+		return w, err
 	}
+	w.lead.owner = w.id
 	return w, err
 }
 
@@ -57,11 +62,15 @@ func (r *Recorder) note(b *recordlog.Batch, s *shape, v Version, w whose) error 
 	if !s.leads {
 		return nil
 	}
-	named, ok := identity(v.Cells[v.Table.Key[0]])
+	return r.noteRow(b, v.Table, v.Cells, w)
+}
+
+func (r *Recorder) noteRow(b *recordlog.Batch, t *tap.Table, cells []row.Value, w whose) error {
+	named, ok := identity(cells[t.Key[0]])
 	if !ok {
 		return nil
 	}
-	at, err := r.index.reference(b, v.Table.Name, named)
+	at, err := r.index.reference(b, t.Name, named)
 	if err != nil {
 		return err
 	}

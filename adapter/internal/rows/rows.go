@@ -118,16 +118,15 @@ func (r *Recorder) shape(t *tap.Table) (*shape, error) {
 // leads reports whether other tables' rows refer to those of t. What they refer
 // to must name one row, and so one patient.
 func (r *Recorder) leads(t *tap.Table) (bool, error) {
+	if !r.Leads(t.Name) || len(t.Key) == 1 {
+		return r.Leads(t.Name), nil
+	}
 	for _, m := range r.mappings {
-		if m.To != t.Name {
-			continue
-		}
-		if len(t.Key) != 1 {
+		if m.To == t.Name {
 			return false, fmt.Errorf("table %s has no key of one column, so the column %q of %s does not lead to one row of it; "+
 				"in the patient of %s name a table whose key is one column, or a column that holds the patient's own key",
 				t.Name, m.Patient, m.Table, m.Table)
 		}
-		return true, nil
 	}
 	return false, nil
 }

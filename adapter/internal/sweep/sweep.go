@@ -72,6 +72,9 @@ type Options struct {
 	// Reshaped is called for each row that is as its version says while the table
 	// has other columns than the version; may be nil.
 	Reshaped func(*recordlog.Entry, *tap.Table, []row.Value) error
+	// Held is called for each row that is as the log says, with the leaf of the
+	// version that it equals and how it was read; may be nil.
+	Held func(leaf uint64, t *tap.Table, cells []row.Value) error
 	// Progress is called after each chunk with the rows read so far; may be nil.
 	Progress func(rows uint64)
 }
@@ -239,6 +242,9 @@ func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, 
 		if m := s.matches[i]; m.Equal && (m.SameColumns || s.options.Reshaped == nil) {
 			s.seen.set(m.First)
 			s.intact(m.Leaf)
+			if err := s.held(m.Leaf, chunk.Table, r.Cells); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		atRest, err := s.compare(chunk.Table, r.Cells, w)
@@ -285,10 +291,20 @@ func (s *sweep) compare(t *tap.Table, cells []row.Value, w recordlog.Window) (bo
 // equal takes a row for intact that equals a version.
 func (s *sweep) equal(e *recordlog.Entry, t *tap.Table, cells []row.Value) error {
 	s.intact(e.Header.Index)
+	if err := s.held(e.Header.Index, t, cells); err != nil {
+		return err
+	}
 	if s.options.Reshaped == nil || rows.SameColumns(e, t) {
 		return nil
 	}
 	return s.options.Reshaped(e, t, cells)
+}
+
+func (s *sweep) held(leaf uint64, t *tap.Table, cells []row.Value) error {
+	if s.options.Held == nil {
+		return nil
+	}
+	return s.options.Held(leaf, t, cells)
 }
 
 func (s *sweep) intact(leaf uint64) {
