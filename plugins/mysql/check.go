@@ -172,7 +172,7 @@ func (c *check) checkTables(ctx context.Context) error {
 				"GRANT SELECT ON "+quoteTable(name)+" TO "+c.account)
 		case errorNoTable, errorNoDatabase: // Tables says so, for each table
 		default:
-			if err != nil {
+			if err != nil && !unopened(serverError(err)) {
 				return err
 			}
 		}

@@ -156,9 +156,37 @@ func writeLax(ctx context.Context, s *mariadbtest.Server, queries ...string) err
 	return nil
 }
 
+// A tableKind is a kind of table that is read in a way of its own.
+type tableKind struct {
+	name, engine   string
+	options        string // of CREATE TABLE
+	noTransactions bool
+}
+
+func tableKinds() []tableKind {
+	return []tableKind{
+		{name: "InnoDB", engine: "InnoDB"},
+		{name: "MyISAM", engine: "MyISAM", noTransactions: true},
+		{name: "Aria", engine: "Aria", noTransactions: true},
+		{name: "partitioned", engine: "InnoDB", options: "PARTITION BY HASH (id) PARTITIONS 3"},
+	}
+}
+
+// TestConformance runs the kit over a table of each kind; -short, the first.
 func TestConformance(t *testing.T) {
-	s := start(t)
-	s.Exec("CREATE TABLE emr.ward (id INT PRIMARY KEY, content INT, name VARCHAR(40))")
+	for _, kind := range tableKinds() {
+		t.Run(kind.name, func(t *testing.T) {
+			if testing.Short() && kind.name != "InnoDB" {
+				t.Skip("another kind of table")
+			}
+			conform(t, kind)
+		})
+	}
+}
+
+func conform(t *testing.T, kind tableKind) {
+	s := start(t, "--default-storage-engine="+kind.engine)
+	s.Exec("CREATE TABLE emr.ward (id INT PRIMARY KEY, content INT, name VARCHAR(40)) " + kind.options)
 	cases := columnCases()
 	if testing.Short() {
 		cases = cases[:20]
@@ -166,15 +194,16 @@ func TestConformance(t *testing.T) {
 	config := tap.Config{Settings: section(t, s, nil), Tables: append(createCases(s, cases), "emr.ward")}
 	source := ward{db: s.Admin(), lost: new(bool)}
 	h := taptest.Harness{
-		Make:        func(context.Context) (tap.Tap, tap.Config, error) { return mysql.New(), config, nil },
-		Assurance:   tap.EveryVersion,
-		Table:       "emr.ward",
-		Source:      source,
-		Bad:         badConfigs(t, s, config),
-		Samples:     samples(s, cases),
-		LoseHistory: func(context.Context) error { return source.lose(s) },
-		Secrets:     []string{secret, "test password"},
-		Patience:    patience,
+		Make:           func(context.Context) (tap.Tap, tap.Config, error) { return mysql.New(), config, nil },
+		Assurance:      tap.EveryVersion,
+		Table:          "emr.ward",
+		Source:         source,
+		NoTransactions: kind.noTransactions,
+		Bad:            badConfigs(t, s, config),
+		Samples:        samples(s, cases),
+		LoseHistory:    func(context.Context) error { return source.lose(s) },
+		Secrets:        []string{secret, "test password"},
+		Patience:       patience,
 	}
 	remotely(t, &h, config)
 	taptest.Subtests(t, h)

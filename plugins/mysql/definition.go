@@ -18,6 +18,7 @@ import (
 // A definition is a table as the server declares it at the moment.
 type definition struct {
 	name    string // as the configuration has it
+	engine  string // as the server names it
 	columns []column
 	key     []int  // indexes into columns
 	index   string // the key's name
@@ -68,7 +69,24 @@ const (
 	errorDeadlock     = 1213
 	errorInterrupted  = 1317
 	errorTimeLimit    = 1969
+	// A table's files are damaged; once it is repaired it can be read.
+	errorCrashed       = 1194
+	errorCrashedRepair = 1195
 )
+
+// unopened reports whether an error says that the server itself cannot open a
+// table.
+func unopened(number uint16) bool {
+	switch number {
+	case 1017, // a file is missing
+		1033, 1034, // its files are damaged
+		1168, // MERGE over tables that do not fit
+		1286, // its engine is not loaded
+		1932: // its engine does not know it
+		return true
+	}
+	return false
+}
 
 func serverError(err error) uint16 {
 	var e *driver.MySQLError
@@ -82,8 +100,7 @@ func serverError(err error) uint16 {
 // refused set, whatever the reason.
 func readDefinition(ctx context.Context, db querier, name string) (*definition, error) {
 	d := &definition{name: name}
-	if isView, err := d.isView(ctx, db); err != nil || isView {
-		d.refused = "it is a view and has no rows of its own: name the tables that it reads"
+	if err := d.readType(ctx, db); err != nil || d.refused != "" {
 		return d, err
 	}
 	create, err := d.readCreate(ctx, db)
@@ -100,6 +117,11 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 		d.refused = "the tap's account may not read it: GRANT SELECT ON " + quoteTable(name) + " TO the account"
 		return d, nil
 	default:
+		if unopened(serverError(err)) {
+			d.refused = "the server cannot open it (error " + strconv.Itoa(int(serverError(err))) + "): REPAIR TABLE " +
+				quoteTable(name) + ", or see the server's error log"
+			return d, nil
+		}
 		return nil, fmt.Errorf("read definition of table %s: %w", name, err)
 	}
 	if err := d.readColumns(ctx, db); err != nil {
@@ -115,15 +137,25 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 	return d, nil
 }
 
-// isView asks for what an account may know of a view that it may only read.
-func (d *definition) isView(ctx context.Context, db querier) (bool, error) {
+// readType asks for what an account may know of a table that it may only read.
+func (d *definition) readType(ctx context.Context, db querier) error {
 	schema, table := tableName(d.name)
-	rows, err := queryStrings(ctx, db, `SELECT 1 FROM information_schema.tables
-		WHERE table_schema = ? AND table_name = ? AND table_type LIKE '%VIEW'`, schema, table)
+	rows, err := queryStrings(ctx, db, `SELECT table_type, engine FROM information_schema.tables
+		WHERE table_schema = ? AND table_name = ?`, schema, table)
 	if err != nil {
-		return false, fmt.Errorf("read type of table %s: %w", d.name, err)
+		return fmt.Errorf("read type of table %s: %w", d.name, err)
 	}
-	return len(rows) > 0, nil
+	if len(rows) == 0 {
+		return nil
+	}
+	d.engine = rows[0][1]
+	switch kind := rows[0][0]; {
+	case strings.HasSuffix(kind, "VIEW"):
+		d.refused = "it is a view and has no rows of its own: name the tables that it reads"
+	case kind == "SEQUENCE":
+		d.refused = "it is a sequence and has no rows to keep: leave it out of the configuration"
+	}
+	return nil
 }
 
 // readCreate returns the table's CREATE statement.
@@ -249,14 +281,13 @@ func (d *definition) readCreated(ctx context.Context, db querier) error {
 
 // judge refuses what cannot be covered and notes what people should know.
 func (d *definition) judge(create string) {
-	engine := engineOf(create)
 	switch {
 	case !strings.HasPrefix(create, "CREATE TABLE") || len(d.columns) == 0:
 		d.refused = "it is not a table with rows: name one that is"
 	case strings.Contains(create, " WITH SYSTEM VERSIONING"):
 		d.refused = "it is system-versioned, which is not covered yet: leave it out of the configuration"
-	case !strings.EqualFold(engine, "InnoDB"):
-		d.refused = "its engine " + engine + " has no consistent snapshot: ALTER TABLE " + quoteTable(d.name) + " ENGINE=InnoDB"
+	case d.refusedEngine() != "":
+		d.refused = d.refusedEngine()
 	default:
 		d.refused = d.refusedColumn()
 	}
@@ -276,12 +307,6 @@ func (d *definition) refusedColumn() string {
 	return ""
 }
 
-func engineOf(create string) string {
-	_, rest, _ := strings.Cut(create[strings.LastIndexByte(create, '\n')+1:], "ENGINE=")
-	engine, _, _ := strings.Cut(rest, " ")
-	return engine
-}
-
 var cascadePattern = regexp.MustCompile("(?m)^\\s*CONSTRAINT `([^`]+)` FOREIGN KEY .* REFERENCES (.+?) \\(.*\\)(.*)$")
 
 // addNotes names columns left out and foreign keys that change rows unseen.
@@ -294,6 +319,7 @@ func (d *definition) addNotes(create string) {
 	if d.index != "" && d.index != "PRIMARY" {
 		d.notes = append(d.notes, "there is no primary key; rows are named by the unique key "+d.index)
 	}
+	d.addEngineNotes()
 	for _, match := range cascadePattern.FindAllStringSubmatch(create, -1) {
 		if actions := cascades(match[3]); actions != "" {
 			d.notes = append(d.notes, "foreign key "+match[1]+" to "+match[2]+": rows changed by "+actions+

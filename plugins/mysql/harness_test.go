@@ -57,6 +57,18 @@ func open(t testing.TB, s *mariadbtest.Server, tables ...string) tap.Tap {
 	return m
 }
 
+// openLax is open on a server that does not sync its commits.
+func openLax(t testing.TB, s *mariadbtest.Server, tables ...string) tap.Tap {
+	t.Helper()
+	m := mysql.New()
+	config := tap.Config{Settings: section(t, s, map[string]any{"accept_not_durable": true}), Tables: tables}
+	if err := m.Open(t.Context(), config); err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
 // A recorder is a sink that keeps what it is given.
 type recorder struct {
 	mu     sync.Mutex

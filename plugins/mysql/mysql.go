@@ -27,7 +27,8 @@
 //
 // Scan and Fetch read in a short transaction with a consistent snapshot whose
 // place in the binary log the server tells (read.go); the stream delivers their
-// fence when it has passed that place (fence.go).
+// fence when it has passed that place (fence.go). Where an engine has no
+// snapshots, the end of the log after the read takes that place (engine.go).
 //
 // TYPES.md lists every column type, how its bytes are made to agree in stream,
 // scan and fetch, and which are refused.

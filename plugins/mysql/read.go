@@ -32,15 +32,21 @@ func begin(ctx context.Context, db *sql.DB) (*snapshot, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	s := &snapshot{conn: conn}
-	if _, err := conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
+	if err := s.start(ctx); err != nil {
 		s.end()
-		return nil, fmt.Errorf("start snapshot: %w", err)
-	}
-	if s.point, err = snapshotPoint(ctx, conn); err != nil {
-		s.end()
-		return nil, fmt.Errorf("locate snapshot in the binary log: %w", err)
+		return nil, err
 	}
 	return s, nil
+}
+
+func (s *snapshot) start(ctx context.Context) (err error) {
+	if _, err := s.conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
+		return fmt.Errorf("start snapshot: %w", err)
+	}
+	if s.point, err = snapshotPoint(ctx, s.conn); err != nil {
+		return fmt.Errorf("locate snapshot in the binary log: %w", err)
+	}
+	return nil
 }
 
 // end gives the snapshot up. A connection that is broken leaves the pool by
@@ -75,67 +81,108 @@ func snapshotPoint(ctx context.Context, conn *sql.Conn) (logPoint, error) {
 	return p, nil
 }
 
+// renew moves the snapshot to the present.
+func (s *snapshot) renew(ctx context.Context) error {
+	if _, err := s.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		return fmt.Errorf("end snapshot: %w", err)
+	}
+	return s.start(ctx)
+}
+
 // Scan implements tap.Tap.
 func (t *Tap) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
 	limit = max(1, min(limit, maxScan))
-	return t.read(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, bool, error) {
-		if after != nil && len(after) != len(d.key) {
-			return nil, false, fmt.Errorf("scan table %s: key of %d columns, not %d: %w", table, len(after), len(d.key), tap.ErrTable)
-		}
-		rows, err := s.scan(ctx, d, after, limit)
-		return rows, len(rows) < limit, err
-	})
+	return t.read(ctx, table, func() (*reading, error) {
+		return t.look(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, error) {
+			if after != nil && len(after) != len(d.key) {
+				return nil, fmt.Errorf("scan table %s: key of %d columns, not %d: %w", table, len(after), len(d.key), tap.ErrTable)
+			}
+			return s.scan(ctx, d, after, limit)
+		})
+	}, limit)
 }
 
 // Fetch implements tap.Tap.
 func (t *Tap) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, error) {
-	return t.read(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, bool, error) {
-		var rows []tap.Row
+	return t.read(ctx, table, func() (*reading, error) {
+		first, err := t.fetchOnce(ctx, table, keys)
+		if err != nil {
+			return nil, err
+		}
+		return t.fetchLate(ctx, first, keys)
+	}, 0)
+}
+
+func (t *Tap) fetchOnce(ctx context.Context, table string, keys [][]row.Value) (*reading, error) {
+	return t.look(ctx, table, func(s *snapshot, d *definition) (rows []tap.Row, err error) {
 		for start := 0; start < len(keys); start += fetchBatch {
 			batch, err := s.fetch(ctx, d, keys[start:min(start+fetchBatch, len(keys))])
 			if err != nil {
-				return nil, false, err
+				return nil, err
 			}
 			rows = append(rows, batch...)
 		}
-		return rows, false, nil
+		return rows, nil
 	})
 }
 
-// read runs a read of one table on a snapshot and registers its fence.
-func (t *Tap) read(ctx context.Context, name string,
-	query func(*snapshot, *definition) (rows []tap.Row, last bool, err error)) (tap.Chunk, error) {
+// read makes a chunk of a reading and registers its fence. A scan of fewer
+// rows than it may have was the last.
+func (t *Tap) read(ctx context.Context, name string, look func() (*reading, error), limit int) (tap.Chunk, error) {
 	if !t.configured(name) {
 		return tap.Chunk{}, fmt.Errorf("read table %s: %w", name, tap.ErrTable)
 	}
 	generation := t.fences.generation()
-	s, err := begin(ctx, t.db)
+	r, err := look()
 	if err != nil {
 		return tap.Chunk{}, readError(name, err)
+	}
+	fence, err := t.fences.register(r.point, generation)
+	if err != nil {
+		return tap.Chunk{}, readError(name, err)
+	}
+	return tap.Chunk{Table: t.shapes.intern(r.definition.table()), Rows: r.rows, Last: len(r.rows) < limit, Fence: fence}, nil
+}
+
+// A reading is rows of one table as they were read, and a place in the log
+// behind all that they show.
+type reading struct {
+	definition *definition
+	rows       []tap.Row
+	point      logPoint
+}
+
+// look runs a query on a snapshot. Where the engine has none, the log's end
+// after the query stands behind all that it saw.
+func (t *Tap) look(ctx context.Context, name string, query func(*snapshot, *definition) ([]tap.Row, error)) (*reading, error) {
+	s, err := begin(ctx, t.db)
+	if err != nil {
+		return nil, err
 	}
 	defer s.end()
 	d, err := s.definition(ctx, name)
 	if err != nil {
-		return tap.Chunk{}, readError(name, err)
+		return nil, err
 	}
 	if d.refused != "" {
-		return tap.Chunk{}, fmt.Errorf("read table %s: %w: %s", name, tap.ErrTable, d.refused)
+		return nil, fmt.Errorf("%w: %s", tap.ErrTable, d.refused)
 	}
-	rows, last, err := query(s, d)
+	rows, err := query(s, d)
 	if err != nil {
-		return tap.Chunk{}, readError(name, err)
+		return nil, err
 	}
-	fence, err := t.fences.register(s.point, generation)
-	if err != nil {
-		return tap.Chunk{}, readError(name, err)
+	if !d.snapshots() {
+		if err := s.renew(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return tap.Chunk{Table: t.shapes.intern(d.table()), Rows: rows, Last: last, Fence: fence}, nil
+	return &reading{definition: d, rows: rows, point: s.point}, nil
 }
 
 // readError names the table and tells the caller when to try again.
 func readError(name string, err error) error {
 	switch serverError(err) {
-	case errorChanged, errorLockWait, errorDeadlock, errorInterrupted, errorTimeLimit:
+	case errorChanged, errorLockWait, errorDeadlock, errorInterrupted, errorTimeLimit, errorCrashed, errorCrashedRepair:
 		return fmt.Errorf("read table %s: %w: %w", name, tap.ErrBusy, err)
 	}
 	return fmt.Errorf("read table %s: %w", name, err)
@@ -148,7 +195,7 @@ func (s *snapshot) definition(ctx context.Context, name string) (*definition, er
 	switch serverError(err) {
 	case errorNoTable, errorNoDatabase, errorTableDenied, errorSchemaDenied, errorColumnDenied:
 	default:
-		if err != nil {
+		if err != nil && !unopened(serverError(err)) {
 			return nil, err
 		}
 	}
@@ -204,7 +251,7 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 
 // rows runs a prepared query, for only those return binary values.
 func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any) (result []tap.Row, err error) {
-	query := "SELECT " + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
+	query := "SELECT " + d.selectOption() + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
 	statement, err := s.conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err

@@ -66,10 +66,24 @@ func (k *kit) agree(done [][]Step, events []event) error {
 	if err != nil {
 		return err
 	}
+	if k.NoTransactions {
+		done = eachAlone(done)
+	}
 	if d := k.difference(expect(done), got); d != "" {
 		return errors.New(d)
 	}
 	return nil
+}
+
+// eachAlone makes a transaction of each step.
+func eachAlone(transactions [][]Step) [][]Step {
+	var alone [][]Step
+	for _, steps := range transactions {
+		for _, s := range steps {
+			alone = append(alone, []Step{s})
+		}
+	}
+	return alone
 }
 
 // commitOrder: every committed change is delivered once, in commit order, in
@@ -111,6 +125,9 @@ func uniqueIDs(events []event) error {
 func rolledBack(ctx context.Context, k *kit) (err error) {
 	if err := k.needsStream(); err != nil {
 		return err
+	}
+	if k.NoTransactions {
+		return skipped("the table's kind has no transactions")
 	}
 	n, err := k.newRows(ctx, 2)
 	if err != nil {

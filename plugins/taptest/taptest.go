@@ -43,6 +43,9 @@ type Harness struct {
 	// Table is the table that Source changes.
 	Table  string
 	Source Source
+	// NoTransactions says that the table's kind has none: each step of an Apply
+	// commits by itself, and nothing is rolled back.
+	NoTransactions bool
 
 	// Bad are configurations that Open must refuse with a *tap.SetupError.
 	Bad []BadConfig
