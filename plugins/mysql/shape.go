@@ -34,7 +34,12 @@ func (s *shapes) intern(t *tap.Table) *tap.Table {
 
 func equalTables(a, b *tap.Table) bool {
 	return a.Name == b.Name && a.Refused == b.Refused && slices.Equal(a.Columns, b.Columns) &&
-		slices.Equal(a.Key, b.Key) && slices.Equal(a.Notes, b.Notes)
+		slices.Equal(a.Key, b.Key) && slices.Equal(a.Notes, b.Notes) && slices.EqualFunc(a.References, b.References, equalReferences)
+}
+
+func equalReferences(a, b tap.Reference) bool {
+	return a.Name == b.Name && slices.Equal(a.Columns, b.Columns) && a.Table == b.Table && slices.Equal(a.Of, b.Of) &&
+		a.OnDelete == b.OnDelete && a.OnUpdate == b.OnUpdate
 }
 
 // A shape says how the rows of one table map event are read, and as which table.

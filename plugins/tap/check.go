@@ -67,6 +67,9 @@ func (c *checked) Schema(change SchemaChange) error {
 	if err := c.checkTable("schema change", change.Table); err != nil {
 		return err
 	}
+	if reason := checkEffects(&change); reason != "" {
+		return broken("schema change of table "+change.Table.Name, reason)
+	}
 	return c.sink.Schema(change)
 }
 
@@ -116,6 +119,8 @@ func (c *checked) wrongOp(change *Change) string {
 		return "a tap of assurance every version tells insert from update"
 	case c.of.BeforeImages && !before && (change.Op == Update || change.Op == Delete):
 		return "the row as it was is missing, which Describe promises"
+	case change.Followed > MaybeFollowed || change.Followed != NotFollowed && (!before || change.Op == Insert || change.Op == Put):
+		return "references are followed of an update or delete with the row as it was"
 	}
 	switch change.Op {
 	case Insert, Put:
@@ -217,7 +222,10 @@ func CheckTable(table *Table) error {
 	if len(slices.Compact(names)) != len(table.Columns) {
 		return fmt.Errorf("table %s has two columns of one name", table.Name)
 	}
-	return checkKeyColumns(table)
+	if err := checkKeyColumns(table); err != nil {
+		return err
+	}
+	return checkReferences(table)
 }
 
 func checkKeyColumns(table *Table) error {

@@ -95,14 +95,48 @@ func (d *decoder) event(event *tapv1.Event, cells *wire.CellReader) error {
 	case *tapv1.Event_Gap:
 		return d.sink.Gap(Gap{Position: e.Gap.GetPosition(), Tables: e.Gap.GetTables(), Reason: e.Gap.GetReason()})
 	case *tapv1.Event_Schema:
-		table, err := d.table(e.Schema.GetTable())
-		if err != nil {
-			return err
-		}
-		return d.sink.Schema(SchemaChange{Position: e.Schema.GetPosition(), Table: table,
-			Rewritten: e.Schema.GetRewritten(), Statement: e.Schema.GetStatement()})
+		return d.schema(e.Schema)
 	}
 	return broken("stream", "an event is of no known kind")
+}
+
+func (d *decoder) schema(in *tapv1.SchemaChange) error {
+	table, err := d.table(in.GetTable())
+	if err != nil {
+		return err
+	}
+	out := SchemaChange{Position: in.GetPosition(), Table: table, Rewritten: in.GetRewritten(), Statement: in.GetStatement()}
+	if out.Removed, err = removalFromWire(in.Removed); err != nil {
+		return broken("schema change of table "+table.Name, err.Error())
+	}
+	for _, m := range in.GetMoved() {
+		out.Moved = append(out.Moved, Moved{From: m.GetFrom(), To: m.GetTo()})
+	}
+	return d.sink.Schema(out)
+}
+
+func removalFromWire(in *tapv1.Removal) (*Removal, error) {
+	if in == nil {
+		return nil, nil
+	}
+	out := &Removal{All: in.All, Column: in.Column}
+	var err error
+	if len(in.Values) > 0 {
+		if out.Values, err = row.ParseKey(in.Values); err != nil {
+			return nil, fmt.Errorf("its values are not canonical: %w", err)
+		}
+	}
+	if len(in.Ranges) == 0 {
+		return out, nil
+	}
+	bounds, err := row.ParseKey(in.Ranges)
+	if err != nil || len(bounds)%2 != 0 {
+		return nil, errors.New("its ranges are not canonical pairs")
+	}
+	for i := 0; i < len(bounds); i += 2 {
+		out.Ranges = append(out.Ranges, Range{From: bounds[i], To: bounds[i+1]})
+	}
+	return out, nil
 }
 
 func (d *decoder) table(id uint32) (*Table, error) {
@@ -118,7 +152,8 @@ func (d *decoder) change(in *tapv1.Change, cells *wire.CellReader) error {
 	if err != nil {
 		return err
 	}
-	out := Change{Table: table, Op: Op(min(max(in.Op, 0), 0xff)), EventID: in.EventId, Time: timeFromWire(in.TimeUs)}
+	out := Change{Table: table, Op: Op(min(max(in.Op, 0), 0xff)), EventID: in.EventId, Time: timeFromWire(in.TimeUs),
+		Followed: Following(min(max(in.Followed, 0), 0xff))}
 	for _, image := range [...]struct {
 		present bool
 		cells   *[]row.Value
@@ -147,6 +182,10 @@ func tableFromWire(in *tapv1.Table) (*Table, error) {
 	}
 	for _, column := range in.GetKey() {
 		out.Key = append(out.Key, int(column))
+	}
+	for _, r := range in.GetReferences() {
+		out.References = append(out.References, Reference{Name: r.GetName(), Columns: r.GetColumns(), Table: r.GetTable(), Of: r.GetOf(),
+			OnDelete: Action(min(max(r.GetOnDelete(), 0), 0xff)), OnUpdate: Action(min(max(r.GetOnUpdate(), 0), 0xff))})
 	}
 	if err := CheckTable(out); err != nil {
 		return nil, broken("table", err.Error())

@@ -58,9 +58,16 @@ func (e *encoder) Schema(change SchemaChange) error {
 		if err != nil {
 			return 0, err
 		}
-		batch.Events = append(batch.Events, &tapv1.Event{Event: &tapv1.Event_Schema{Schema: &tapv1.SchemaChange{
-			Position: change.Position, Table: id, Rewritten: change.Rewritten, Statement: wire.Text(change.Statement)}}})
-		return len(change.Position) + len(change.Statement), nil
+		out := &tapv1.SchemaChange{Position: change.Position, Table: id, Rewritten: change.Rewritten,
+			Statement: wire.Text(change.Statement), Removed: removalToWire(change.Removed)}
+		for _, m := range change.Moved {
+			if !utf8.ValidString(m.From) || !utf8.ValidString(m.To) {
+				return 0, broken("schema change of table "+change.Table.Name, "the name of a column is not UTF-8")
+			}
+			out.Moved = append(out.Moved, &tapv1.Moved{From: m.From, To: m.To})
+		}
+		batch.Events = append(batch.Events, &tapv1.Event{Event: &tapv1.Event_Schema{Schema: out}})
+		return proto.Size(out), nil
 	})
 }
 
@@ -95,7 +102,8 @@ func (e *encoder) change(batch *tapv1.Batch, change *Change) (int, error) {
 	}
 	batch.Events = append(batch.Events, &tapv1.Event{Event: &tapv1.Event_Change{Change: &tapv1.Change{
 		Table: id, Op: tapv1.Op(change.Op), EventId: change.EventID, TimeUs: timeToWire(change.Time),
-		Before: change.Before != nil, After: change.After != nil, Key: change.Key != nil}}})
+		Before: change.Before != nil, After: change.After != nil, Key: change.Key != nil,
+		Followed: tapv1.Following(change.Followed)}}})
 	return size + len(change.EventID) + changeOverhead, nil
 }
 
@@ -147,7 +155,29 @@ func tableToWire(table *Table) (*tapv1.Table, error) {
 	for _, note := range table.Notes {
 		out.Notes = append(out.Notes, wire.Text(note))
 	}
+	for _, r := range table.References {
+		out.References = append(out.References, &tapv1.Reference{Name: r.Name, Columns: r.Columns, Table: r.Table, Of: r.Of,
+			OnDelete: tapv1.Action(r.OnDelete), OnUpdate: tapv1.Action(r.OnUpdate)})
+	}
 	return out, nil
+}
+
+func removalToWire(r *Removal) *tapv1.Removal {
+	if r == nil {
+		return nil
+	}
+	out := &tapv1.Removal{All: r.All, Column: wire.Text(r.Column)}
+	if len(r.Values) > 0 {
+		out.Values = row.AppendCells(nil, r.Values)
+	}
+	bounds := make([]row.Value, 0, 2*len(r.Ranges))
+	for _, one := range r.Ranges {
+		bounds = append(bounds, one.From, one.To)
+	}
+	if len(bounds) > 0 {
+		out.Ranges = row.AppendCells(nil, bounds)
+	}
+	return out
 }
 
 func timeToWire(t time.Time) int64 {

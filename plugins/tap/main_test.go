@@ -218,6 +218,11 @@ func tableOf(t *rapid.T) *tap.Table {
 	if len(table.Notes) == 0 {
 		table.Notes = nil
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "references") {
+		table.References = append(table.References, tap.Reference{Name: rapid.StringN(1, 9, -1).Draw(t, "reference"),
+			Columns: []string{table.Columns[0].Name}, Table: rapid.StringN(1, 9, -1).Draw(t, "other"), Of: []string{"id"},
+			OnDelete: tap.Action(rapid.IntRange(0, 2).Draw(t, "on delete")), OnUpdate: tap.Action(rapid.IntRange(0, 2).Draw(t, "on update"))})
+	}
 	return table
 }
 

@@ -40,7 +40,37 @@ func changeOf(t *rapid.T, table *tap.Table) tap.Change {
 			c.Before = cells
 		}
 	}
+	if c.Before != nil {
+		c.Followed = tap.Following(rapid.IntRange(0, 2).Draw(t, "followed"))
+	}
 	return c
+}
+
+// removalOf draws what a statement took away; nil if nothing.
+func removalOf(t *rapid.T, table *tap.Table) *tap.Removal {
+	column := table.Columns[table.Key[0]]
+	switch {
+	case rapid.Bool().Draw(t, "nothing is removed"):
+		return nil
+	case column.Type != row.Int || rapid.Bool().Draw(t, "all are removed"):
+		return &tap.Removal{All: true}
+	}
+	r := &tap.Removal{Column: column.Name}
+	for range rapid.IntRange(0, 2).Draw(t, "values") {
+		r.Values = append(r.Values, row.NewInt(rapid.Int64().Draw(t, "value")))
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "ranges") {
+		r.Ranges = append(r.Ranges, tap.Range{From: row.NewInt(rapid.Int64().Draw(t, "from"))})
+	}
+	return r
+}
+
+func movedOf(t *rapid.T) []tap.Moved {
+	var list []tap.Moved
+	for _, from := range rapid.SliceOfNDistinct(rapid.StringN(1, 10, -1), 0, 3, rapid.ID[string]).Draw(t, "moved") {
+		list = append(list, tap.Moved{From: from, To: rapid.StringN(0, 10, -1).Draw(t, "to")})
+	}
+	return list
 }
 
 // eventsOf draws a stream that keeps to the contract.
@@ -60,7 +90,8 @@ func eventsOf(t *rapid.T) []any {
 		case 2:
 			tables[1] = tableOf(t)
 			events = append(events, tap.SchemaChange{Position: bytesOf(t, 1), Table: tables[1],
-				Rewritten: rapid.Bool().Draw(t, "rewritten"), Statement: rapid.String().Draw(t, "statement")})
+				Rewritten: rapid.Bool().Draw(t, "rewritten"), Statement: rapid.String().Draw(t, "statement"),
+				Removed: removalOf(t, tables[1]), Moved: movedOf(t)})
 		default:
 			for range rapid.IntRange(1, 4).Draw(t, "changes") {
 				events = append(events, changeOf(t, rapid.SampledFrom(tables).Draw(t, "table")))

@@ -29,6 +29,17 @@
 // id that the stream delivers, as a Fence event, once it has delivered every
 // change that the read could have seen. So the reader compares at the fence and
 // never takes a row in flight for a forged one.
+//
+// # Consequences
+//
+// A source may change rows without telling a change of each: it follows foreign
+// keys, empties a table, renames a column. A tap tells the rule, once, and not
+// the rows: Table.References with Change.Followed for foreign keys, and
+// SchemaChange.Removed and Moved for statements. The host works out which rows
+// must be how, and takes that delta and no other for explained. So a tap tells a
+// rule only where it knows it exactly, and a Gap or Rewritten otherwise: what
+// those concern is verified and explained by nothing. A tap that knows none of
+// this leaves the fields empty.
 package tap
 
 import (
@@ -121,6 +132,9 @@ type Table struct {
 	// EstimatedRows is about how many rows the table has; 0 if unknown. Tables
 	// and Survey alone tell it.
 	EstimatedRows uint64
+	// References are the foreign keys by which the source changes rows of this
+	// table when rows of another one change, without telling changes of them.
+	References []Reference
 }
 
 // KeyOf returns the key's cells of a row of the table.
@@ -131,6 +145,43 @@ func (t *Table) KeyOf(cells []row.Value) []row.Value {
 	}
 	return key
 }
+
+// A Reference is a foreign key of a table. A row refers to the row of the other
+// table that has the same cells in the columns Of; one with a null among its
+// own refers to none.
+type Reference struct {
+	Name    string   // what the source calls it
+	Columns []string // of this table
+	Table   string   // the other table, as the configuration would name it
+	Of      []string // that table's columns, one for each of Columns
+	// OnDelete and OnUpdate say what becomes of the rows of this table when the
+	// row that they refer to is deleted, or gets other cells in Of.
+	OnDelete, OnUpdate Action
+}
+
+// Action is what a source does to rows that refer to one that goes or changes.
+type Action uint8
+
+// The actions.
+const (
+	NoAction Action = 0 // nothing: the other row cannot go or change
+	Cascade  Action = 1 // they go, or change, with it
+	SetNull  Action = 2 // they refer to none from then on
+)
+
+// Following says whether references to a row were followed when it changed.
+type Following uint8
+
+// The ways of following.
+const (
+	NotFollowed Following = 0
+	// Followed says that rows which refer to this one changed with it, as their
+	// tables' References last told say, after all that was delivered before.
+	Followed Following = 1
+	// MaybeFollowed says that they may have: the tap is behind, and tells
+	// references that may not have been there yet.
+	MaybeFollowed Following = 2
+)
 
 // Op is what happened to a row.
 type Op uint8
@@ -161,6 +212,8 @@ type Change struct {
 	EventID string
 	// Time is the source's own time of the change; zero if it has none.
 	Time time.Time
+	// Followed is of an Update or Delete with Before.
+	Followed Following
 }
 
 // Commit ends a transaction: everything since the last Commit belongs to it.
@@ -186,14 +239,36 @@ type Gap struct {
 }
 
 // SchemaChange says that a table has another shape from here on, or is gone
-// (Refused says so). Rewritten says that existing rows may have changed with it
-// without changes of their own.
+// (Refused says so), or that rows of it went with the statement.
 type SchemaChange struct {
-	Position  Position
-	Table     *Table
+	Position Position
+	Table    *Table
+	// Rewritten says that existing rows may have changed with it without changes
+	// of their own, in other ways than Removed and Moved tell.
 	Rewritten bool
 	Statement string // what the source calls it, without values
+	// Removed says which rows went, nil if none did.
+	Removed *Removal
+	// Moved lists the columns that have another name since, or are gone. They
+	// are read all at once: two columns may swap names.
+	Moved []Moved
 }
+
+// A Removal is of all rows of a table, or of those that have one of some values
+// in a column of the key.
+type Removal struct {
+	All    bool
+	Column string
+	// Values and Ranges are of integers, dates, datetimes or timestamps.
+	Values []row.Value
+	Ranges []Range
+}
+
+// A Range is of the values from From on and below To; null stands for no bound.
+type Range struct{ From, To row.Value }
+
+// Moved is a column that got the name To, or is gone if To is empty.
+type Moved struct{ From, To string }
 
 // Sink takes a stream's events in order. A call blocks while the host is not
 // ready (back-pressure) and returns an error once the stream must end; Stream

@@ -97,6 +97,55 @@ func (Assurance) EnumDescriptor() ([]byte, []int) {
 	return file_tap_proto_rawDescGZIP(), []int{0}
 }
 
+type Action int32
+
+const (
+	Action_ACTION_NONE     Action = 0
+	Action_ACTION_CASCADE  Action = 1
+	Action_ACTION_SET_NULL Action = 2
+)
+
+// Enum value maps for Action.
+var (
+	Action_name = map[int32]string{
+		0: "ACTION_NONE",
+		1: "ACTION_CASCADE",
+		2: "ACTION_SET_NULL",
+	}
+	Action_value = map[string]int32{
+		"ACTION_NONE":     0,
+		"ACTION_CASCADE":  1,
+		"ACTION_SET_NULL": 2,
+	}
+)
+
+func (x Action) Enum() *Action {
+	p := new(Action)
+	*p = x
+	return p
+}
+
+func (x Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_tap_proto_enumTypes[1].Descriptor()
+}
+
+func (Action) Type() protoreflect.EnumType {
+	return &file_tap_proto_enumTypes[1]
+}
+
+func (x Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Action.Descriptor instead.
+func (Action) EnumDescriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{1}
+}
+
 type Op int32
 
 const (
@@ -136,11 +185,11 @@ func (x Op) String() string {
 }
 
 func (Op) Descriptor() protoreflect.EnumDescriptor {
-	return file_tap_proto_enumTypes[1].Descriptor()
+	return file_tap_proto_enumTypes[2].Descriptor()
 }
 
 func (Op) Type() protoreflect.EnumType {
-	return &file_tap_proto_enumTypes[1]
+	return &file_tap_proto_enumTypes[2]
 }
 
 func (x Op) Number() protoreflect.EnumNumber {
@@ -149,7 +198,56 @@ func (x Op) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Op.Descriptor instead.
 func (Op) EnumDescriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{1}
+	return file_tap_proto_rawDescGZIP(), []int{2}
+}
+
+type Following int32
+
+const (
+	Following_FOLLOWING_NOT   Following = 0
+	Following_FOLLOWING_DONE  Following = 1
+	Following_FOLLOWING_MAYBE Following = 2
+)
+
+// Enum value maps for Following.
+var (
+	Following_name = map[int32]string{
+		0: "FOLLOWING_NOT",
+		1: "FOLLOWING_DONE",
+		2: "FOLLOWING_MAYBE",
+	}
+	Following_value = map[string]int32{
+		"FOLLOWING_NOT":   0,
+		"FOLLOWING_DONE":  1,
+		"FOLLOWING_MAYBE": 2,
+	}
+)
+
+func (x Following) Enum() *Following {
+	p := new(Following)
+	*p = x
+	return p
+}
+
+func (x Following) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Following) Descriptor() protoreflect.EnumDescriptor {
+	return file_tap_proto_enumTypes[3].Descriptor()
+}
+
+func (Following) Type() protoreflect.EnumType {
+	return &file_tap_proto_enumTypes[3]
+}
+
+func (x Following) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Following.Descriptor instead.
+func (Following) EnumDescriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{3}
 }
 
 type CheckState int32
@@ -191,11 +289,11 @@ func (x CheckState) String() string {
 }
 
 func (CheckState) Descriptor() protoreflect.EnumDescriptor {
-	return file_tap_proto_enumTypes[2].Descriptor()
+	return file_tap_proto_enumTypes[4].Descriptor()
 }
 
 func (CheckState) Type() protoreflect.EnumType {
-	return &file_tap_proto_enumTypes[2]
+	return &file_tap_proto_enumTypes[4]
 }
 
 func (x CheckState) Number() protoreflect.EnumNumber {
@@ -204,7 +302,7 @@ func (x CheckState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CheckState.Descriptor instead.
 func (CheckState) EnumDescriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{2}
+	return file_tap_proto_rawDescGZIP(), []int{4}
 }
 
 type Failure_Kind int32
@@ -252,11 +350,11 @@ func (x Failure_Kind) String() string {
 }
 
 func (Failure_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_tap_proto_enumTypes[3].Descriptor()
+	return file_tap_proto_enumTypes[5].Descriptor()
 }
 
 func (Failure_Kind) Type() protoreflect.EnumType {
-	return &file_tap_proto_enumTypes[3]
+	return &file_tap_proto_enumTypes[5]
 }
 
 func (x Failure_Kind) Number() protoreflect.EnumNumber {
@@ -265,7 +363,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{30, 0}
+	return file_tap_proto_rawDescGZIP(), []int{33, 0}
 }
 
 type DescribeRequest struct {
@@ -592,7 +690,8 @@ type Table struct {
 	Refused string   `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
 	Notes   []string `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
 	// estimated_rows is set by Tables and Survey alone.
-	EstimatedRows uint64 `protobuf:"varint,6,opt,name=estimated_rows,json=estimatedRows,proto3" json:"estimated_rows,omitempty"`
+	EstimatedRows uint64       `protobuf:"varint,6,opt,name=estimated_rows,json=estimatedRows,proto3" json:"estimated_rows,omitempty"`
+	References    []*Reference `protobuf:"bytes,7,rep,name=references,proto3" json:"references,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +768,97 @@ func (x *Table) GetEstimatedRows() uint64 {
 	return 0
 }
 
+func (x *Table) GetReferences() []*Reference {
+	if x != nil {
+		return x.References
+	}
+	return nil
+}
+
+type Reference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Columns       []string               `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
+	Table         string                 `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
+	Of            []string               `protobuf:"bytes,4,rep,name=of,proto3" json:"of,omitempty"`
+	OnDelete      Action                 `protobuf:"varint,5,opt,name=on_delete,json=onDelete,proto3,enum=emrbchain.tap.v1.Action" json:"on_delete,omitempty"`
+	OnUpdate      Action                 `protobuf:"varint,6,opt,name=on_update,json=onUpdate,proto3,enum=emrbchain.tap.v1.Action" json:"on_update,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reference) Reset() {
+	*x = Reference{}
+	mi := &file_tap_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reference) ProtoMessage() {}
+
+func (x *Reference) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reference.ProtoReflect.Descriptor instead.
+func (*Reference) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Reference) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Reference) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *Reference) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *Reference) GetOf() []string {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *Reference) GetOnDelete() Action {
+	if x != nil {
+		return x.OnDelete
+	}
+	return Action_ACTION_NONE
+}
+
+func (x *Reference) GetOnUpdate() Action {
+	if x != nil {
+		return x.OnUpdate
+	}
+	return Action_ACTION_NONE
+}
+
 type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -680,7 +870,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_tap_proto_msgTypes[7]
+	mi := &file_tap_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +882,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[7]
+	mi := &file_tap_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +895,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{7}
+	return file_tap_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Column) GetName() string {
@@ -732,7 +922,7 @@ type StreamRequest struct {
 
 func (x *StreamRequest) Reset() {
 	*x = StreamRequest{}
-	mi := &file_tap_proto_msgTypes[8]
+	mi := &file_tap_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +934,7 @@ func (x *StreamRequest) String() string {
 func (*StreamRequest) ProtoMessage() {}
 
 func (x *StreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[8]
+	mi := &file_tap_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +947,7 @@ func (x *StreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRequest.ProtoReflect.Descriptor instead.
 func (*StreamRequest) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{8}
+	return file_tap_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StreamRequest) GetFrom() []byte {
@@ -781,7 +971,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_tap_proto_msgTypes[9]
+	mi := &file_tap_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +983,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[9]
+	mi := &file_tap_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +996,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{9}
+	return file_tap_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Batch) GetTables() []*TableDefinition {
@@ -842,7 +1032,7 @@ type TableDefinition struct {
 
 func (x *TableDefinition) Reset() {
 	*x = TableDefinition{}
-	mi := &file_tap_proto_msgTypes[10]
+	mi := &file_tap_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -854,7 +1044,7 @@ func (x *TableDefinition) String() string {
 func (*TableDefinition) ProtoMessage() {}
 
 func (x *TableDefinition) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[10]
+	mi := &file_tap_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -867,7 +1057,7 @@ func (x *TableDefinition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDefinition.ProtoReflect.Descriptor instead.
 func (*TableDefinition) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{10}
+	return file_tap_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TableDefinition) GetId() uint32 {
@@ -900,7 +1090,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_tap_proto_msgTypes[11]
+	mi := &file_tap_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1102,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[11]
+	mi := &file_tap_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1115,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{11}
+	return file_tap_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Event) GetEvent() isEvent_Event {
@@ -1023,14 +1213,15 @@ type Change struct {
 	Key     bool                   `protobuf:"varint,5,opt,name=key,proto3" json:"key,omitempty"`
 	EventId string                 `protobuf:"bytes,6,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// time_us is in microseconds since 1970 UTC; 0 says that there is none.
-	TimeUs        int64 `protobuf:"zigzag64,7,opt,name=time_us,json=timeUs,proto3" json:"time_us,omitempty"`
+	TimeUs        int64     `protobuf:"zigzag64,7,opt,name=time_us,json=timeUs,proto3" json:"time_us,omitempty"`
+	Followed      Following `protobuf:"varint,8,opt,name=followed,proto3,enum=emrbchain.tap.v1.Following" json:"followed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_tap_proto_msgTypes[12]
+	mi := &file_tap_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1233,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[12]
+	mi := &file_tap_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1246,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{12}
+	return file_tap_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Change) GetTable() uint32 {
@@ -1107,6 +1298,13 @@ func (x *Change) GetTimeUs() int64 {
 	return 0
 }
 
+func (x *Change) GetFollowed() Following {
+	if x != nil {
+		return x.Followed
+	}
+	return Following_FOLLOWING_NOT
+}
+
 type Commit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Position      []byte                 `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
@@ -1117,7 +1315,7 @@ type Commit struct {
 
 func (x *Commit) Reset() {
 	*x = Commit{}
-	mi := &file_tap_proto_msgTypes[13]
+	mi := &file_tap_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1327,7 @@ func (x *Commit) String() string {
 func (*Commit) ProtoMessage() {}
 
 func (x *Commit) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[13]
+	mi := &file_tap_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1340,7 @@ func (x *Commit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Commit.ProtoReflect.Descriptor instead.
 func (*Commit) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{13}
+	return file_tap_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Commit) GetPosition() []byte {
@@ -1169,7 +1367,7 @@ type Fence struct {
 
 func (x *Fence) Reset() {
 	*x = Fence{}
-	mi := &file_tap_proto_msgTypes[14]
+	mi := &file_tap_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1379,7 @@ func (x *Fence) String() string {
 func (*Fence) ProtoMessage() {}
 
 func (x *Fence) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[14]
+	mi := &file_tap_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1392,7 @@ func (x *Fence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fence.ProtoReflect.Descriptor instead.
 func (*Fence) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{14}
+	return file_tap_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Fence) GetId() uint64 {
@@ -1222,7 +1420,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_tap_proto_msgTypes[15]
+	mi := &file_tap_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1432,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[15]
+	mi := &file_tap_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1445,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{15}
+	return file_tap_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Gap) GetPosition() []byte {
@@ -1272,18 +1470,21 @@ func (x *Gap) GetReason() string {
 }
 
 type SchemaChange struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Position      []byte                 `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
-	Table         uint32                 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
-	Rewritten     bool                   `protobuf:"varint,3,opt,name=rewritten,proto3" json:"rewritten,omitempty"`
-	Statement     string                 `protobuf:"bytes,4,opt,name=statement,proto3" json:"statement,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Position  []byte                 `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
+	Table     uint32                 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
+	Rewritten bool                   `protobuf:"varint,3,opt,name=rewritten,proto3" json:"rewritten,omitempty"`
+	Statement string                 `protobuf:"bytes,4,opt,name=statement,proto3" json:"statement,omitempty"`
+	// removed is absent if no rows went.
+	Removed       *Removal `protobuf:"bytes,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	Moved         []*Moved `protobuf:"bytes,6,rep,name=moved,proto3" json:"moved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SchemaChange) Reset() {
 	*x = SchemaChange{}
-	mi := &file_tap_proto_msgTypes[16]
+	mi := &file_tap_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1496,7 @@ func (x *SchemaChange) String() string {
 func (*SchemaChange) ProtoMessage() {}
 
 func (x *SchemaChange) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[16]
+	mi := &file_tap_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1509,7 @@ func (x *SchemaChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
 func (*SchemaChange) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{16}
+	return file_tap_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SchemaChange) GetPosition() []byte {
@@ -1339,6 +1540,142 @@ func (x *SchemaChange) GetStatement() string {
 	return ""
 }
 
+func (x *SchemaChange) GetRemoved() *Removal {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *SchemaChange) GetMoved() []*Moved {
+	if x != nil {
+		return x.Moved
+	}
+	return nil
+}
+
+type Removal struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	All    bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
+	Column string                 `protobuf:"bytes,2,opt,name=column,proto3" json:"column,omitempty"`
+	// values is the canonical array of single values' cells; ranges that of two
+	// cells for each range.
+	Values        []byte `protobuf:"bytes,3,opt,name=values,proto3" json:"values,omitempty"`
+	Ranges        []byte `protobuf:"bytes,4,opt,name=ranges,proto3" json:"ranges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Removal) Reset() {
+	*x = Removal{}
+	mi := &file_tap_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Removal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Removal) ProtoMessage() {}
+
+func (x *Removal) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Removal.ProtoReflect.Descriptor instead.
+func (*Removal) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Removal) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *Removal) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *Removal) GetValues() []byte {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Removal) GetRanges() []byte {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+type Moved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moved) Reset() {
+	*x = Moved{}
+	mi := &file_tap_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moved) ProtoMessage() {}
+
+func (x *Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_tap_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moved.ProtoReflect.Descriptor instead.
+func (*Moved) Descriptor() ([]byte, []int) {
+	return file_tap_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Moved) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Moved) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
 type ScanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
@@ -1351,7 +1688,7 @@ type ScanRequest struct {
 
 func (x *ScanRequest) Reset() {
 	*x = ScanRequest{}
-	mi := &file_tap_proto_msgTypes[17]
+	mi := &file_tap_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1700,7 @@ func (x *ScanRequest) String() string {
 func (*ScanRequest) ProtoMessage() {}
 
 func (x *ScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[17]
+	mi := &file_tap_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1713,7 @@ func (x *ScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanRequest.ProtoReflect.Descriptor instead.
 func (*ScanRequest) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{17}
+	return file_tap_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ScanRequest) GetTable() string {
@@ -1411,7 +1748,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_tap_proto_msgTypes[18]
+	mi := &file_tap_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1760,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[18]
+	mi := &file_tap_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1773,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{18}
+	return file_tap_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FetchRequest) GetTable() string {
@@ -1470,7 +1807,7 @@ type ChunkPart struct {
 
 func (x *ChunkPart) Reset() {
 	*x = ChunkPart{}
-	mi := &file_tap_proto_msgTypes[19]
+	mi := &file_tap_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1819,7 @@ func (x *ChunkPart) String() string {
 func (*ChunkPart) ProtoMessage() {}
 
 func (x *ChunkPart) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[19]
+	mi := &file_tap_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1832,7 @@ func (x *ChunkPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkPart.ProtoReflect.Descriptor instead.
 func (*ChunkPart) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{19}
+	return file_tap_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ChunkPart) GetTable() *Table {
@@ -1549,7 +1886,7 @@ type AckRequest struct {
 
 func (x *AckRequest) Reset() {
 	*x = AckRequest{}
-	mi := &file_tap_proto_msgTypes[20]
+	mi := &file_tap_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1898,7 @@ func (x *AckRequest) String() string {
 func (*AckRequest) ProtoMessage() {}
 
 func (x *AckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[20]
+	mi := &file_tap_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1911,7 @@ func (x *AckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckRequest.ProtoReflect.Descriptor instead.
 func (*AckRequest) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{20}
+	return file_tap_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AckRequest) GetPosition() []byte {
@@ -1592,7 +1929,7 @@ type AckResponse struct {
 
 func (x *AckResponse) Reset() {
 	*x = AckResponse{}
-	mi := &file_tap_proto_msgTypes[21]
+	mi := &file_tap_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1941,7 @@ func (x *AckResponse) String() string {
 func (*AckResponse) ProtoMessage() {}
 
 func (x *AckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[21]
+	mi := &file_tap_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1954,7 @@ func (x *AckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckResponse.ProtoReflect.Descriptor instead.
 func (*AckResponse) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{21}
+	return file_tap_proto_rawDescGZIP(), []int{24}
 }
 
 type CloseRequest struct {
@@ -1628,7 +1965,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_tap_proto_msgTypes[22]
+	mi := &file_tap_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1977,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[22]
+	mi := &file_tap_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1990,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{22}
+	return file_tap_proto_rawDescGZIP(), []int{25}
 }
 
 type CloseResponse struct {
@@ -1664,7 +2001,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_tap_proto_msgTypes[23]
+	mi := &file_tap_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +2013,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[23]
+	mi := &file_tap_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +2026,7 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{23}
+	return file_tap_proto_rawDescGZIP(), []int{26}
 }
 
 type SurveyRequest struct {
@@ -1704,7 +2041,7 @@ type SurveyRequest struct {
 
 func (x *SurveyRequest) Reset() {
 	*x = SurveyRequest{}
-	mi := &file_tap_proto_msgTypes[24]
+	mi := &file_tap_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +2053,7 @@ func (x *SurveyRequest) String() string {
 func (*SurveyRequest) ProtoMessage() {}
 
 func (x *SurveyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[24]
+	mi := &file_tap_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +2066,7 @@ func (x *SurveyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SurveyRequest.ProtoReflect.Descriptor instead.
 func (*SurveyRequest) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{24}
+	return file_tap_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SurveyRequest) GetSettings() []byte {
@@ -1764,7 +2101,7 @@ type SurveyResponse struct {
 
 func (x *SurveyResponse) Reset() {
 	*x = SurveyResponse{}
-	mi := &file_tap_proto_msgTypes[25]
+	mi := &file_tap_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2113,7 @@ func (x *SurveyResponse) String() string {
 func (*SurveyResponse) ProtoMessage() {}
 
 func (x *SurveyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[25]
+	mi := &file_tap_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2126,7 @@ func (x *SurveyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SurveyResponse.ProtoReflect.Descriptor instead.
 func (*SurveyResponse) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{25}
+	return file_tap_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SurveyResponse) GetChecks() []*Check {
@@ -1827,7 +2164,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_tap_proto_msgTypes[26]
+	mi := &file_tap_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2176,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[26]
+	mi := &file_tap_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2189,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{26}
+	return file_tap_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Check) GetThing() string {
@@ -1910,7 +2247,7 @@ type SurveyedTable struct {
 
 func (x *SurveyedTable) Reset() {
 	*x = SurveyedTable{}
-	mi := &file_tap_proto_msgTypes[27]
+	mi := &file_tap_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2259,7 @@ func (x *SurveyedTable) String() string {
 func (*SurveyedTable) ProtoMessage() {}
 
 func (x *SurveyedTable) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[27]
+	mi := &file_tap_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +2272,7 @@ func (x *SurveyedTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SurveyedTable.ProtoReflect.Descriptor instead.
 func (*SurveyedTable) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{27}
+	return file_tap_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SurveyedTable) GetTable() *Table {
@@ -1985,7 +2322,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_tap_proto_msgTypes[28]
+	mi := &file_tap_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1997,7 +2334,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[28]
+	mi := &file_tap_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2010,7 +2347,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{28}
+	return file_tap_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Sample) GetRows() uint64 {
@@ -2051,7 +2388,7 @@ type Fact struct {
 
 func (x *Fact) Reset() {
 	*x = Fact{}
-	mi := &file_tap_proto_msgTypes[29]
+	mi := &file_tap_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2400,7 @@ func (x *Fact) String() string {
 func (*Fact) ProtoMessage() {}
 
 func (x *Fact) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[29]
+	mi := &file_tap_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2413,7 @@ func (x *Fact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fact.ProtoReflect.Descriptor instead.
 func (*Fact) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{29}
+	return file_tap_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Fact) GetName() string {
@@ -2105,7 +2442,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_tap_proto_msgTypes[30]
+	mi := &file_tap_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2454,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[30]
+	mi := &file_tap_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2467,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{30}
+	return file_tap_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Failure) GetKinds() []Failure_Kind {
@@ -2165,7 +2502,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_tap_proto_msgTypes[31]
+	mi := &file_tap_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2514,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_tap_proto_msgTypes[31]
+	mi := &file_tap_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2527,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_tap_proto_rawDescGZIP(), []int{31}
+	return file_tap_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Problem) GetThing() string {
@@ -2236,14 +2573,24 @@ const file_tap_proto_rawDesc = "" +
 	"\fOpenResponse\"\x0f\n" +
 	"\rTablesRequest\"A\n" +
 	"\x0eTablesResponse\x12/\n" +
-	"\x06tables\x18\x01 \x03(\v2\x17.emrbchain.tap.v1.TableR\x06tables\"\xb8\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x17.emrbchain.tap.v1.TableR\x06tables\"\xf5\x01\n" +
 	"\x05Table\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
 	"\acolumns\x18\x02 \x03(\v2\x18.emrbchain.tap.v1.ColumnR\acolumns\x12\x10\n" +
 	"\x03key\x18\x03 \x03(\rR\x03key\x12\x18\n" +
 	"\arefused\x18\x04 \x01(\tR\arefused\x12\x14\n" +
 	"\x05notes\x18\x05 \x03(\tR\x05notes\x12%\n" +
-	"\x0eestimated_rows\x18\x06 \x01(\x04R\restimatedRows\"0\n" +
+	"\x0eestimated_rows\x18\x06 \x01(\x04R\restimatedRows\x12;\n" +
+	"\n" +
+	"references\x18\a \x03(\v2\x1b.emrbchain.tap.v1.ReferenceR\n" +
+	"references\"\xcd\x01\n" +
+	"\tReference\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acolumns\x18\x02 \x03(\tR\acolumns\x12\x14\n" +
+	"\x05table\x18\x03 \x01(\tR\x05table\x12\x0e\n" +
+	"\x02of\x18\x04 \x03(\tR\x02of\x125\n" +
+	"\ton_delete\x18\x05 \x01(\x0e2\x18.emrbchain.tap.v1.ActionR\bonDelete\x125\n" +
+	"\ton_update\x18\x06 \x01(\x0e2\x18.emrbchain.tap.v1.ActionR\bonUpdate\"0\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\rR\x04type\"1\n" +
@@ -2263,7 +2610,7 @@ const file_tap_proto_rawDesc = "" +
 	"\x05fence\x18\x03 \x01(\v2\x17.emrbchain.tap.v1.FenceH\x00R\x05fence\x12)\n" +
 	"\x03gap\x18\x04 \x01(\v2\x15.emrbchain.tap.v1.GapH\x00R\x03gap\x128\n" +
 	"\x06schema\x18\x05 \x01(\v2\x1e.emrbchain.tap.v1.SchemaChangeH\x00R\x06schemaB\a\n" +
-	"\x05event\"\xb8\x01\n" +
+	"\x05event\"\xf1\x01\n" +
 	"\x06Change\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\rR\x05table\x12$\n" +
 	"\x02op\x18\x02 \x01(\x0e2\x14.emrbchain.tap.v1.OpR\x02op\x12\x16\n" +
@@ -2271,7 +2618,8 @@ const file_tap_proto_rawDesc = "" +
 	"\x05after\x18\x04 \x01(\bR\x05after\x12\x10\n" +
 	"\x03key\x18\x05 \x01(\bR\x03key\x12\x19\n" +
 	"\bevent_id\x18\x06 \x01(\tR\aeventId\x12\x17\n" +
-	"\atime_us\x18\a \x01(\x12R\x06timeUs\"=\n" +
+	"\atime_us\x18\a \x01(\x12R\x06timeUs\x127\n" +
+	"\bfollowed\x18\b \x01(\x0e2\x1b.emrbchain.tap.v1.FollowingR\bfollowed\"=\n" +
 	"\x06Commit\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\fR\bposition\x12\x17\n" +
 	"\atime_us\x18\x02 \x01(\x12R\x06timeUs\"3\n" +
@@ -2281,12 +2629,22 @@ const file_tap_proto_rawDesc = "" +
 	"\x03Gap\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\fR\bposition\x12\x16\n" +
 	"\x06tables\x18\x02 \x03(\tR\x06tables\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"|\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xe0\x01\n" +
 	"\fSchemaChange\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\fR\bposition\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12\x1c\n" +
 	"\trewritten\x18\x03 \x01(\bR\trewritten\x12\x1c\n" +
-	"\tstatement\x18\x04 \x01(\tR\tstatement\"O\n" +
+	"\tstatement\x18\x04 \x01(\tR\tstatement\x123\n" +
+	"\aremoved\x18\x05 \x01(\v2\x19.emrbchain.tap.v1.RemovalR\aremoved\x12-\n" +
+	"\x05moved\x18\x06 \x03(\v2\x17.emrbchain.tap.v1.MovedR\x05moved\"c\n" +
+	"\aRemoval\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\x12\x16\n" +
+	"\x06column\x18\x02 \x01(\tR\x06column\x12\x16\n" +
+	"\x06values\x18\x03 \x01(\fR\x06values\x12\x16\n" +
+	"\x06ranges\x18\x04 \x01(\fR\x06ranges\"+\n" +
+	"\x05Moved\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\"O\n" +
 	"\vScanRequest\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\fR\x05after\x12\x14\n" +
@@ -2359,14 +2717,22 @@ const file_tap_proto_rawDesc = "" +
 	"\x15ASSURANCE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ASSURANCE_SCAN_ONLY\x10\x01\x12\x1a\n" +
 	"\x16ASSURANCE_LAST_VERSION\x10\x02\x12\x1b\n" +
-	"\x17ASSURANCE_EVERY_VERSION\x10\x03*Q\n" +
+	"\x17ASSURANCE_EVERY_VERSION\x10\x03*B\n" +
+	"\x06Action\x12\x0f\n" +
+	"\vACTION_NONE\x10\x00\x12\x12\n" +
+	"\x0eACTION_CASCADE\x10\x01\x12\x13\n" +
+	"\x0fACTION_SET_NULL\x10\x02*Q\n" +
 	"\x02Op\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tOP_INSERT\x10\x01\x12\r\n" +
 	"\tOP_UPDATE\x10\x02\x12\r\n" +
 	"\tOP_DELETE\x10\x03\x12\n" +
 	"\n" +
-	"\x06OP_PUT\x10\x04*\x82\x01\n" +
+	"\x06OP_PUT\x10\x04*G\n" +
+	"\tFollowing\x12\x11\n" +
+	"\rFOLLOWING_NOT\x10\x00\x12\x12\n" +
+	"\x0eFOLLOWING_DONE\x10\x01\x12\x13\n" +
+	"\x0fFOLLOWING_MAYBE\x10\x02*\x82\x01\n" +
 	"\n" +
 	"CheckState\x12\x1b\n" +
 	"\x17CHECK_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
@@ -2397,91 +2763,102 @@ func file_tap_proto_rawDescGZIP() []byte {
 	return file_tap_proto_rawDescData
 }
 
-var file_tap_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tap_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_tap_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_tap_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_tap_proto_goTypes = []any{
 	(Assurance)(0),           // 0: emrbchain.tap.v1.Assurance
-	(Op)(0),                  // 1: emrbchain.tap.v1.Op
-	(CheckState)(0),          // 2: emrbchain.tap.v1.CheckState
-	(Failure_Kind)(0),        // 3: emrbchain.tap.v1.Failure.Kind
-	(*DescribeRequest)(nil),  // 4: emrbchain.tap.v1.DescribeRequest
-	(*DescribeResponse)(nil), // 5: emrbchain.tap.v1.DescribeResponse
-	(*OpenRequest)(nil),      // 6: emrbchain.tap.v1.OpenRequest
-	(*OpenResponse)(nil),     // 7: emrbchain.tap.v1.OpenResponse
-	(*TablesRequest)(nil),    // 8: emrbchain.tap.v1.TablesRequest
-	(*TablesResponse)(nil),   // 9: emrbchain.tap.v1.TablesResponse
-	(*Table)(nil),            // 10: emrbchain.tap.v1.Table
-	(*Column)(nil),           // 11: emrbchain.tap.v1.Column
-	(*StreamRequest)(nil),    // 12: emrbchain.tap.v1.StreamRequest
-	(*Batch)(nil),            // 13: emrbchain.tap.v1.Batch
-	(*TableDefinition)(nil),  // 14: emrbchain.tap.v1.TableDefinition
-	(*Event)(nil),            // 15: emrbchain.tap.v1.Event
-	(*Change)(nil),           // 16: emrbchain.tap.v1.Change
-	(*Commit)(nil),           // 17: emrbchain.tap.v1.Commit
-	(*Fence)(nil),            // 18: emrbchain.tap.v1.Fence
-	(*Gap)(nil),              // 19: emrbchain.tap.v1.Gap
-	(*SchemaChange)(nil),     // 20: emrbchain.tap.v1.SchemaChange
-	(*ScanRequest)(nil),      // 21: emrbchain.tap.v1.ScanRequest
-	(*FetchRequest)(nil),     // 22: emrbchain.tap.v1.FetchRequest
-	(*ChunkPart)(nil),        // 23: emrbchain.tap.v1.ChunkPart
-	(*AckRequest)(nil),       // 24: emrbchain.tap.v1.AckRequest
-	(*AckResponse)(nil),      // 25: emrbchain.tap.v1.AckResponse
-	(*CloseRequest)(nil),     // 26: emrbchain.tap.v1.CloseRequest
-	(*CloseResponse)(nil),    // 27: emrbchain.tap.v1.CloseResponse
-	(*SurveyRequest)(nil),    // 28: emrbchain.tap.v1.SurveyRequest
-	(*SurveyResponse)(nil),   // 29: emrbchain.tap.v1.SurveyResponse
-	(*Check)(nil),            // 30: emrbchain.tap.v1.Check
-	(*SurveyedTable)(nil),    // 31: emrbchain.tap.v1.SurveyedTable
-	(*Sample)(nil),           // 32: emrbchain.tap.v1.Sample
-	(*Fact)(nil),             // 33: emrbchain.tap.v1.Fact
-	(*Failure)(nil),          // 34: emrbchain.tap.v1.Failure
-	(*Problem)(nil),          // 35: emrbchain.tap.v1.Problem
+	(Action)(0),              // 1: emrbchain.tap.v1.Action
+	(Op)(0),                  // 2: emrbchain.tap.v1.Op
+	(Following)(0),           // 3: emrbchain.tap.v1.Following
+	(CheckState)(0),          // 4: emrbchain.tap.v1.CheckState
+	(Failure_Kind)(0),        // 5: emrbchain.tap.v1.Failure.Kind
+	(*DescribeRequest)(nil),  // 6: emrbchain.tap.v1.DescribeRequest
+	(*DescribeResponse)(nil), // 7: emrbchain.tap.v1.DescribeResponse
+	(*OpenRequest)(nil),      // 8: emrbchain.tap.v1.OpenRequest
+	(*OpenResponse)(nil),     // 9: emrbchain.tap.v1.OpenResponse
+	(*TablesRequest)(nil),    // 10: emrbchain.tap.v1.TablesRequest
+	(*TablesResponse)(nil),   // 11: emrbchain.tap.v1.TablesResponse
+	(*Table)(nil),            // 12: emrbchain.tap.v1.Table
+	(*Reference)(nil),        // 13: emrbchain.tap.v1.Reference
+	(*Column)(nil),           // 14: emrbchain.tap.v1.Column
+	(*StreamRequest)(nil),    // 15: emrbchain.tap.v1.StreamRequest
+	(*Batch)(nil),            // 16: emrbchain.tap.v1.Batch
+	(*TableDefinition)(nil),  // 17: emrbchain.tap.v1.TableDefinition
+	(*Event)(nil),            // 18: emrbchain.tap.v1.Event
+	(*Change)(nil),           // 19: emrbchain.tap.v1.Change
+	(*Commit)(nil),           // 20: emrbchain.tap.v1.Commit
+	(*Fence)(nil),            // 21: emrbchain.tap.v1.Fence
+	(*Gap)(nil),              // 22: emrbchain.tap.v1.Gap
+	(*SchemaChange)(nil),     // 23: emrbchain.tap.v1.SchemaChange
+	(*Removal)(nil),          // 24: emrbchain.tap.v1.Removal
+	(*Moved)(nil),            // 25: emrbchain.tap.v1.Moved
+	(*ScanRequest)(nil),      // 26: emrbchain.tap.v1.ScanRequest
+	(*FetchRequest)(nil),     // 27: emrbchain.tap.v1.FetchRequest
+	(*ChunkPart)(nil),        // 28: emrbchain.tap.v1.ChunkPart
+	(*AckRequest)(nil),       // 29: emrbchain.tap.v1.AckRequest
+	(*AckResponse)(nil),      // 30: emrbchain.tap.v1.AckResponse
+	(*CloseRequest)(nil),     // 31: emrbchain.tap.v1.CloseRequest
+	(*CloseResponse)(nil),    // 32: emrbchain.tap.v1.CloseResponse
+	(*SurveyRequest)(nil),    // 33: emrbchain.tap.v1.SurveyRequest
+	(*SurveyResponse)(nil),   // 34: emrbchain.tap.v1.SurveyResponse
+	(*Check)(nil),            // 35: emrbchain.tap.v1.Check
+	(*SurveyedTable)(nil),    // 36: emrbchain.tap.v1.SurveyedTable
+	(*Sample)(nil),           // 37: emrbchain.tap.v1.Sample
+	(*Fact)(nil),             // 38: emrbchain.tap.v1.Fact
+	(*Failure)(nil),          // 39: emrbchain.tap.v1.Failure
+	(*Problem)(nil),          // 40: emrbchain.tap.v1.Problem
 }
 var file_tap_proto_depIdxs = []int32{
 	0,  // 0: emrbchain.tap.v1.DescribeResponse.assurance:type_name -> emrbchain.tap.v1.Assurance
-	10, // 1: emrbchain.tap.v1.TablesResponse.tables:type_name -> emrbchain.tap.v1.Table
-	11, // 2: emrbchain.tap.v1.Table.columns:type_name -> emrbchain.tap.v1.Column
-	14, // 3: emrbchain.tap.v1.Batch.tables:type_name -> emrbchain.tap.v1.TableDefinition
-	15, // 4: emrbchain.tap.v1.Batch.events:type_name -> emrbchain.tap.v1.Event
-	10, // 5: emrbchain.tap.v1.TableDefinition.table:type_name -> emrbchain.tap.v1.Table
-	16, // 6: emrbchain.tap.v1.Event.change:type_name -> emrbchain.tap.v1.Change
-	17, // 7: emrbchain.tap.v1.Event.commit:type_name -> emrbchain.tap.v1.Commit
-	18, // 8: emrbchain.tap.v1.Event.fence:type_name -> emrbchain.tap.v1.Fence
-	19, // 9: emrbchain.tap.v1.Event.gap:type_name -> emrbchain.tap.v1.Gap
-	20, // 10: emrbchain.tap.v1.Event.schema:type_name -> emrbchain.tap.v1.SchemaChange
-	1,  // 11: emrbchain.tap.v1.Change.op:type_name -> emrbchain.tap.v1.Op
-	10, // 12: emrbchain.tap.v1.ChunkPart.table:type_name -> emrbchain.tap.v1.Table
-	30, // 13: emrbchain.tap.v1.SurveyResponse.checks:type_name -> emrbchain.tap.v1.Check
-	31, // 14: emrbchain.tap.v1.SurveyResponse.tables:type_name -> emrbchain.tap.v1.SurveyedTable
-	33, // 15: emrbchain.tap.v1.SurveyResponse.facts:type_name -> emrbchain.tap.v1.Fact
-	2,  // 16: emrbchain.tap.v1.Check.state:type_name -> emrbchain.tap.v1.CheckState
-	10, // 17: emrbchain.tap.v1.SurveyedTable.table:type_name -> emrbchain.tap.v1.Table
-	32, // 18: emrbchain.tap.v1.SurveyedTable.sample:type_name -> emrbchain.tap.v1.Sample
-	3,  // 19: emrbchain.tap.v1.Failure.kinds:type_name -> emrbchain.tap.v1.Failure.Kind
-	35, // 20: emrbchain.tap.v1.Failure.problems:type_name -> emrbchain.tap.v1.Problem
-	4,  // 21: emrbchain.tap.v1.Tap.Describe:input_type -> emrbchain.tap.v1.DescribeRequest
-	6,  // 22: emrbchain.tap.v1.Tap.Open:input_type -> emrbchain.tap.v1.OpenRequest
-	8,  // 23: emrbchain.tap.v1.Tap.Tables:input_type -> emrbchain.tap.v1.TablesRequest
-	12, // 24: emrbchain.tap.v1.Tap.Stream:input_type -> emrbchain.tap.v1.StreamRequest
-	21, // 25: emrbchain.tap.v1.Tap.Scan:input_type -> emrbchain.tap.v1.ScanRequest
-	22, // 26: emrbchain.tap.v1.Tap.Fetch:input_type -> emrbchain.tap.v1.FetchRequest
-	24, // 27: emrbchain.tap.v1.Tap.Ack:input_type -> emrbchain.tap.v1.AckRequest
-	28, // 28: emrbchain.tap.v1.Tap.Survey:input_type -> emrbchain.tap.v1.SurveyRequest
-	26, // 29: emrbchain.tap.v1.Tap.Close:input_type -> emrbchain.tap.v1.CloseRequest
-	5,  // 30: emrbchain.tap.v1.Tap.Describe:output_type -> emrbchain.tap.v1.DescribeResponse
-	7,  // 31: emrbchain.tap.v1.Tap.Open:output_type -> emrbchain.tap.v1.OpenResponse
-	9,  // 32: emrbchain.tap.v1.Tap.Tables:output_type -> emrbchain.tap.v1.TablesResponse
-	13, // 33: emrbchain.tap.v1.Tap.Stream:output_type -> emrbchain.tap.v1.Batch
-	23, // 34: emrbchain.tap.v1.Tap.Scan:output_type -> emrbchain.tap.v1.ChunkPart
-	23, // 35: emrbchain.tap.v1.Tap.Fetch:output_type -> emrbchain.tap.v1.ChunkPart
-	25, // 36: emrbchain.tap.v1.Tap.Ack:output_type -> emrbchain.tap.v1.AckResponse
-	29, // 37: emrbchain.tap.v1.Tap.Survey:output_type -> emrbchain.tap.v1.SurveyResponse
-	27, // 38: emrbchain.tap.v1.Tap.Close:output_type -> emrbchain.tap.v1.CloseResponse
-	30, // [30:39] is the sub-list for method output_type
-	21, // [21:30] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	12, // 1: emrbchain.tap.v1.TablesResponse.tables:type_name -> emrbchain.tap.v1.Table
+	14, // 2: emrbchain.tap.v1.Table.columns:type_name -> emrbchain.tap.v1.Column
+	13, // 3: emrbchain.tap.v1.Table.references:type_name -> emrbchain.tap.v1.Reference
+	1,  // 4: emrbchain.tap.v1.Reference.on_delete:type_name -> emrbchain.tap.v1.Action
+	1,  // 5: emrbchain.tap.v1.Reference.on_update:type_name -> emrbchain.tap.v1.Action
+	17, // 6: emrbchain.tap.v1.Batch.tables:type_name -> emrbchain.tap.v1.TableDefinition
+	18, // 7: emrbchain.tap.v1.Batch.events:type_name -> emrbchain.tap.v1.Event
+	12, // 8: emrbchain.tap.v1.TableDefinition.table:type_name -> emrbchain.tap.v1.Table
+	19, // 9: emrbchain.tap.v1.Event.change:type_name -> emrbchain.tap.v1.Change
+	20, // 10: emrbchain.tap.v1.Event.commit:type_name -> emrbchain.tap.v1.Commit
+	21, // 11: emrbchain.tap.v1.Event.fence:type_name -> emrbchain.tap.v1.Fence
+	22, // 12: emrbchain.tap.v1.Event.gap:type_name -> emrbchain.tap.v1.Gap
+	23, // 13: emrbchain.tap.v1.Event.schema:type_name -> emrbchain.tap.v1.SchemaChange
+	2,  // 14: emrbchain.tap.v1.Change.op:type_name -> emrbchain.tap.v1.Op
+	3,  // 15: emrbchain.tap.v1.Change.followed:type_name -> emrbchain.tap.v1.Following
+	24, // 16: emrbchain.tap.v1.SchemaChange.removed:type_name -> emrbchain.tap.v1.Removal
+	25, // 17: emrbchain.tap.v1.SchemaChange.moved:type_name -> emrbchain.tap.v1.Moved
+	12, // 18: emrbchain.tap.v1.ChunkPart.table:type_name -> emrbchain.tap.v1.Table
+	35, // 19: emrbchain.tap.v1.SurveyResponse.checks:type_name -> emrbchain.tap.v1.Check
+	36, // 20: emrbchain.tap.v1.SurveyResponse.tables:type_name -> emrbchain.tap.v1.SurveyedTable
+	38, // 21: emrbchain.tap.v1.SurveyResponse.facts:type_name -> emrbchain.tap.v1.Fact
+	4,  // 22: emrbchain.tap.v1.Check.state:type_name -> emrbchain.tap.v1.CheckState
+	12, // 23: emrbchain.tap.v1.SurveyedTable.table:type_name -> emrbchain.tap.v1.Table
+	37, // 24: emrbchain.tap.v1.SurveyedTable.sample:type_name -> emrbchain.tap.v1.Sample
+	5,  // 25: emrbchain.tap.v1.Failure.kinds:type_name -> emrbchain.tap.v1.Failure.Kind
+	40, // 26: emrbchain.tap.v1.Failure.problems:type_name -> emrbchain.tap.v1.Problem
+	6,  // 27: emrbchain.tap.v1.Tap.Describe:input_type -> emrbchain.tap.v1.DescribeRequest
+	8,  // 28: emrbchain.tap.v1.Tap.Open:input_type -> emrbchain.tap.v1.OpenRequest
+	10, // 29: emrbchain.tap.v1.Tap.Tables:input_type -> emrbchain.tap.v1.TablesRequest
+	15, // 30: emrbchain.tap.v1.Tap.Stream:input_type -> emrbchain.tap.v1.StreamRequest
+	26, // 31: emrbchain.tap.v1.Tap.Scan:input_type -> emrbchain.tap.v1.ScanRequest
+	27, // 32: emrbchain.tap.v1.Tap.Fetch:input_type -> emrbchain.tap.v1.FetchRequest
+	29, // 33: emrbchain.tap.v1.Tap.Ack:input_type -> emrbchain.tap.v1.AckRequest
+	33, // 34: emrbchain.tap.v1.Tap.Survey:input_type -> emrbchain.tap.v1.SurveyRequest
+	31, // 35: emrbchain.tap.v1.Tap.Close:input_type -> emrbchain.tap.v1.CloseRequest
+	7,  // 36: emrbchain.tap.v1.Tap.Describe:output_type -> emrbchain.tap.v1.DescribeResponse
+	9,  // 37: emrbchain.tap.v1.Tap.Open:output_type -> emrbchain.tap.v1.OpenResponse
+	11, // 38: emrbchain.tap.v1.Tap.Tables:output_type -> emrbchain.tap.v1.TablesResponse
+	16, // 39: emrbchain.tap.v1.Tap.Stream:output_type -> emrbchain.tap.v1.Batch
+	28, // 40: emrbchain.tap.v1.Tap.Scan:output_type -> emrbchain.tap.v1.ChunkPart
+	28, // 41: emrbchain.tap.v1.Tap.Fetch:output_type -> emrbchain.tap.v1.ChunkPart
+	30, // 42: emrbchain.tap.v1.Tap.Ack:output_type -> emrbchain.tap.v1.AckResponse
+	34, // 43: emrbchain.tap.v1.Tap.Survey:output_type -> emrbchain.tap.v1.SurveyResponse
+	32, // 44: emrbchain.tap.v1.Tap.Close:output_type -> emrbchain.tap.v1.CloseResponse
+	36, // [36:45] is the sub-list for method output_type
+	27, // [27:36] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_tap_proto_init() }
@@ -2489,8 +2866,8 @@ func file_tap_proto_init() {
 	if File_tap_proto != nil {
 		return
 	}
-	file_tap_proto_msgTypes[8].OneofWrappers = []any{}
-	file_tap_proto_msgTypes[11].OneofWrappers = []any{
+	file_tap_proto_msgTypes[9].OneofWrappers = []any{}
+	file_tap_proto_msgTypes[12].OneofWrappers = []any{
 		(*Event_Change)(nil),
 		(*Event_Commit)(nil),
 		(*Event_Fence)(nil),
@@ -2502,8 +2879,8 @@ func file_tap_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tap_proto_rawDesc), len(file_tap_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   32,
+			NumEnums:      6,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
