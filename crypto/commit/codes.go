@@ -21,10 +21,13 @@ const (
 	// GapChange says that a row was found changed by a scan that followed a gap
 	// or a schema change, and was entered as it is now: a finding until closed.
 	GapChange Op = 22
+	// Consequence says by which rule of the source rows changed without changes
+	// of their own, because of changes that the log has.
+	Consequence Op = 23
 )
 
 var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
-	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change"}
+	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence"}
 
 // String returns the op's name.
 func (o Op) String() string {

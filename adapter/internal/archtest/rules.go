@@ -22,7 +22,7 @@ const (
 // ground is what every stage stands on.
 func ground() []string {
 	return []string{"adapter/internal/rows", "adapter/internal/recordlog", "adapter/internal/evidence",
-		"adapter/internal/findings", "adapter/internal/sweep"}
+		"adapter/internal/findings", "adapter/internal/sweep", "adapter/internal/cause"}
 }
 
 // stages are the steps of the data's ways.

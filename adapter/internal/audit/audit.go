@@ -17,9 +17,11 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/crypto/row"
 )
 
 // Source is what an audit reads.
@@ -28,8 +30,11 @@ type Source interface {
 	Coverage() ([]sweep.Coverage, error)
 	// Settle waits until a table is taken in and not suspect, or ctx ends.
 	Settle(ctx context.Context, table string) (sweep.Coverage, error)
-	// Dropped is a rows.Dropped.
-	Dropped(leaf uint64, table, column string) bool
+	// Book is what the source told of rows that changed without changes of their
+	// own, as far as it is not in their versions.
+	Book() *cause.Book
+	// Settled waits until what was told so far is in the versions, or ctx ends.
+	Settled(ctx context.Context)
 }
 
 // Anchors tells what the chain holds of the log.
@@ -252,9 +257,9 @@ func (p *pass) settle(ctx context.Context, table string) (sweep.Coverage, error)
 func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string, uint64)) (*sweepResult, Coverage, error) {
 	covered := Coverage{Table: t.Table, Since: t.Since, ReadAt: p.now(), From: p.log.Size()}
 	out := &sweepResult{intact: make(leaves)}
-	result, err := sweep.Run(ctx, p.source, p.log, t.Table, sweep.Options{
+	options := sweep.Options{
 		ChunkRows: p.options.ChunkRows,
-		Dropped:   p.source.Dropped,
+		Book:      p.source.Book(),
 		Intact: func(leaf uint64) {
 			out.intact.add(leaf)
 			if leaf < p.report.Anchored {
@@ -266,13 +271,55 @@ func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string
 				progress(t.Table, rows)
 			}
 		},
-	})
+	}
+	result, err := sweep.Run(ctx, p.source, p.log, t.Table, options)
+	if err == nil {
+		err = p.again(ctx, result, options)
+	}
 	if err != nil {
 		return nil, covered, err
 	}
 	out.Result = result
 	covered.Read, covered.Known = result.Read, result.Known
 	return out, covered, nil
+}
+
+// again reads those deviating rows once more of which the log knows more since:
+// what the source told of them is in their versions by then.
+func (p *pass) again(ctx context.Context, r *sweep.Result, o sweep.Options) error {
+	if len(r.Deviations) == 0 {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, p.options.Patience)
+	p.source.Settled(waiting)
+	cancel()
+	var keys [][]row.Value
+	var kept []sweep.Deviation
+	for _, d := range r.Deviations {
+		head, known, err := p.log.Head(d.Table.Name, d.Key)
+		if err != nil {
+			return err
+		}
+		if d.Kind != sweep.Pending && (!known || head.Index < d.Window.To) {
+			kept = append(kept, d)
+			continue
+		}
+		key, err := row.ParseKey(d.Key)
+		if err != nil {
+			return fmt.Errorf("read a row's key: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	second, err := sweep.Keys(ctx, p.source, p.log, r.Table.Name, keys, o)
+	if err != nil {
+		return err
+	}
+	r.Deviations, r.Intact = append(kept, second.Deviations...), r.Intact+second.Intact
+	r.NewestIntact, r.AnyIntact = max(r.NewestIntact, second.NewestIntact), r.AnyIntact || second.AnyIntact
+	return nil
 }
 
 // sweepResult is a sweep with the versions that it found rows to hold.

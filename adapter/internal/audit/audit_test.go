@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/audit"
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/logtest"
@@ -48,8 +49,11 @@ func (c *clinic) Coverage() ([]sweep.Coverage, error) { return []sweep.Coverage{
 // Settle implements audit.Source.
 func (c *clinic) Settle(context.Context, string) (sweep.Coverage, error) { return c.coverage, nil }
 
-// Dropped implements audit.Source.
-func (c *clinic) Dropped(uint64, string, string) bool { return false }
+// Book implements audit.Source.
+func (c *clinic) Book() *cause.Book { return cause.NewBook() }
+
+// Settled implements audit.Source.
+func (c *clinic) Settled(context.Context) {}
 
 // Last implements audit.Anchors.
 func (c *clinic) Last() (uint64, findings.Moment, error) {

@@ -58,6 +58,11 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 	switch {
 	case d.Kind == sweep.Busy:
 		return findings.NotCovered, "busy: the row changed faster than it could be read", nil
+	case d.Kind == sweep.Pending:
+		return findings.NotCovered, "busy: what the source told of the row is not recorded in a version yet", nil
+	case d.Kind == sweep.Kept:
+		return findings.HistoryBroken, fmt.Sprintf("the row is as version %d recorded it, though by what the source told since "+
+			"it must be gone or otherwise", d.Latest.Header.Version), nil
 	case d.Kind == sweep.Lost:
 		return findings.Unverifiable, "the key that opens this row's versions is gone, and no officer ordered that", nil
 	case restored:
@@ -122,8 +127,8 @@ func (p *pass) anchored(at int64, leaf uint64) (findings.Moment, error) {
 // Row reads one row now and returns how it deviates from the log, or nil if it
 // does not. Nothing is entered in the log.
 func (a *Auditor) Row(ctx context.Context, table string, key []row.Value) (*findings.Finding, error) {
-	result, err := sweep.Keys(ctx, a.source, a.log, table, [][]row.Value{key}, sweep.Options{Dropped: a.source.Dropped})
-	if err != nil || len(result.Deviations) == 0 {
+	result, err := sweep.Keys(ctx, a.source, a.log, table, [][]row.Value{key}, sweep.Options{Book: a.source.Book()})
+	if err != nil || len(result.Deviations) == 0 || result.Deviations[0].Kind == sweep.Pending {
 		return nil, err
 	}
 	p := &pass{Auditor: a, report: &Report{}}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -15,8 +14,7 @@ import (
 // the log. What it learns is taken over by the session once the batch is
 // durable.
 type applier struct {
-	*session
-	batch    *recordlog.Batch
+	follower
 	comparer *rows.Comparer
 
 	place     place
@@ -30,13 +28,16 @@ type applier struct {
 
 func (a *applier) apply(events []event) error {
 	a.comparer = rows.NewComparer(a.batch)
-	a.comparer.Accept(a.dropped)
+	a.comparer.Accept(a.book)
 	moved := false
 	for n := range events {
 		if err := a.event(&events[n]); err != nil {
 			return err
 		}
 		moved = moved || events[n].fence == nil
+	}
+	if err := a.flush(); err != nil {
+		return err
 	}
 	// Nothing that must be logged lies between the last place and a fence, so
 	// fences alone are worth no sync: whoever reads one row waits for one.
@@ -51,6 +52,9 @@ func (a *applier) event(e *event) error {
 	case e.change != nil:
 		return a.change(e.change)
 	case e.commit != nil:
+		if err := a.flush(); err != nil {
+			return err
+		}
 		a.place = place{position: e.commit.Position}
 		a.committed = true
 		a.time = e.commit.Time
@@ -86,10 +90,16 @@ func (a *applier) change(c *tap.Change) error {
 		a.place.eventID = c.EventID
 	}
 	a.changes++
+	if err := a.before(c); err != nil {
+		return err
+	}
 	if c.Op == tap.Put || c.Op == tap.Delete && c.Before == nil {
 		return a.put(c)
 	}
-	return a.recorded(c)
+	if err := a.recorded(c); err != nil {
+		return err
+	}
+	return a.followed(c)
 }
 
 // recorded logs a change that came with its values: an update that changes the

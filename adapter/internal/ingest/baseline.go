@@ -36,6 +36,9 @@ func (s *session) takeIn(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := s.untilRead(ctx, func() error { return s.settle(ctx) }); err != nil {
+			return err
+		}
 		if suspects := s.pending(true); len(suspects) > 0 {
 			if err := s.untilRead(ctx, func() error { return s.verify(ctx, suspects) }); err != nil {
 				return err
@@ -87,8 +90,15 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
 		}
 		done := chunk.Last || len(chunk.Rows) == 0
-		if err := s.acceptChunk(chunk, window, done); err != nil {
+		err = s.acceptChunk(chunk, window, done)
+		if errors.Is(err, errReadAnew) {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
+		}
+		if err := s.settle(ctx); err != nil {
+			return err
 		}
 		if done {
 			s.announce()
@@ -112,6 +122,10 @@ func (s *session) snapshotAfter(table string) ([]row.Value, error) {
 	return key, nil
 }
 
+// errReadAnew says that what the source told while rows were read may or may not
+// have changed them by then.
+var errReadAnew = errors.New("the source told more of rows while they were read")
+
 // acceptChunk records the rows of a snapshot's chunk that the log has no
 // version of. A row that the stream has delivered since the read began is left
 // to the stream.
@@ -129,6 +143,9 @@ func (s *session) acceptChunk(chunk tap.Chunk, w recordlog.Window, done bool) er
 			}
 			if known {
 				continue
+			}
+			if s.book.Concerns(chunk.Table, r.Cells, w.From) {
+				return errReadAnew
 			}
 			v := rows.Version{Table: chunk.Table, Op: commit.Insert, Seen: commit.Snapshot, Key: cells, Cells: r.Cells}
 			if _, err := s.recorder.Record(b, v); err != nil {

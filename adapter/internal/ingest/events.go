@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -12,48 +14,74 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// eventFormat is the version of the bodies of gap and schema entries.
+// eventFormat is the version of the body of gap entries.
 const eventFormat = 1
 
-// gap records that changes may be missing, and marks the tables concerned.
+// gap takes a gap that the tap told.
 func (a *applier) gap(g tap.Gap) error {
-	body := dcbor.AppendText(dcbor.AppendUint(dcbor.AppendArray(nil, 3), eventFormat), g.Reason)
-	body = dcbor.AppendArray(body, len(g.Tables))
-	for _, t := range g.Tables {
-		body = dcbor.AppendText(body, t)
-	}
-	index, err := a.batch.AppendEvent(commit.Gap, body)
-	if err != nil {
-		return fmt.Errorf("record a gap: %w", err)
-	}
-	if err := countGap(a.batch); err != nil {
-		return fmt.Errorf("count a gap: %w", err)
-	}
-	concerned := g.Tables
-	if len(concerned) == 0 {
-		for name := range a.states {
-			concerned = append(concerned, name)
-		}
-	}
-	for _, name := range concerned {
-		if state, ok := a.states[name]; ok {
-			state.Suspect, state.Cause = true, index
-			a.setState(a.batch, name, state)
-		}
+	if err := a.session.gap(a.batch, g); err != nil {
+		return err
 	}
 	if len(g.Position) == 0 && len(g.Tables) == 0 {
 		a.place = place{}
 		a.batch.Set(positionName, nil)
 	}
-	a.wake = true
-	a.options.Logger.Warn().Str("event", "gap").Str("reason", g.Reason).Strs("tables", g.Tables).
+	return nil
+}
+
+// gap records that changes may be missing, and marks the tables concerned.
+func (s *session) gap(b *recordlog.Batch, g tap.Gap) error {
+	body := dcbor.AppendText(dcbor.AppendUint(dcbor.AppendArray(nil, 3), eventFormat), g.Reason)
+	body = dcbor.AppendArray(body, len(g.Tables))
+	for _, t := range g.Tables {
+		body = dcbor.AppendText(body, t)
+	}
+	index, err := b.AppendEvent(commit.Gap, body)
+	if err != nil {
+		return fmt.Errorf("record a gap: %w", err)
+	}
+	if err := countGap(b); err != nil {
+		return fmt.Errorf("count a gap: %w", err)
+	}
+	for _, name := range s.concerned(g.Tables) {
+		if state, ok := s.states[name]; ok {
+			state.Suspect, state.Cause = true, index
+			s.setState(b, name, state)
+		}
+	}
+	s.wake()
+	s.options.Logger.Warn().Str("event", "gap").Str("reason", g.Reason).Strs("tables", g.Tables).
 		Msg("changes may be missing; the tables concerned will be verified")
 	return nil
 }
 
-// schema records that a table has another shape.
+// concerned lists the tables that a gap of some may concern: those, and all whose
+// rows go or change with theirs. No names mean all tables.
+func (s *session) concerned(names []string) []string {
+	var all []string
+	if len(names) == 0 {
+		for name := range s.states {
+			all = append(all, name)
+		}
+		return all
+	}
+	all = slices.Clone(names)
+	for i := 0; i < len(all); i++ {
+		for name, t := range s.tables {
+			refers := slices.ContainsFunc(t.References, func(r tap.Reference) bool {
+				return r.Table == all[i] && (r.OnDelete != tap.NoAction || r.OnUpdate != tap.NoAction)
+			})
+			if refers && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
+// schema records that a table has another shape, or that rows of it went.
 func (a *applier) schema(c *tap.SchemaChange) error {
-	index, err := appendSchema(a.batch, c.Table, c.Statement, c.Rewritten)
+	index, err := appendSchema(a.batch, c)
 	if err != nil {
 		return err
 	}
@@ -62,12 +90,13 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 			return err
 		}
 	}
-	state := a.states[c.Table.Name]
-	if changed := state.setShape(c.Table); changed || c.Rewritten {
-		state.Suspect, state.Cause = true, index
+	if c.Removed != nil {
+		a.addRule(a.batch, cause.Step{Table: c.Table.Name, Leaf: index, Entry: index, Sure: true, Removed: c.Removed})
 	}
-	if c.Rewritten && c.Table.Refused == "" {
-		a.setReshape(a.batch, c.Table, index)
+	a.reshaped(c, index)
+	state := a.states[c.Table.Name]
+	if changed := state.setShape(c.Table); changed || c.Rewritten || c.Removed != nil && c.Removed.All {
+		state.Suspect, state.Cause = true, index
 	}
 	a.tables[c.Table.Name] = c.Table
 	a.setState(a.batch, c.Table.Name, state)
@@ -75,12 +104,43 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 	return nil
 }
 
-func appendSchema(b *recordlog.Batch, t *tap.Table, statement string, rewritten bool) (uint64, error) {
-	body := dcbor.AppendText(dcbor.AppendUint(dcbor.AppendArray(nil, 6), eventFormat), t.Name)
-	body = dcbor.AppendText(body, statement)
-	body = dcbor.AppendUint(body, flag(rewritten))
-	body = commit.AppendColumns(body, t.Columns)
-	body = dcbor.AppendText(body, t.Refused)
+// reshaped keeps a change of a table's shape that was told.
+func (a *applier) reshaped(c *tap.SchemaChange, leaf uint64) {
+	former := a.tables[c.Table.Name]
+	if c.Table.Refused != "" || !c.Rewritten && len(c.Moved) == 0 {
+		return
+	}
+	shape := &cause.Shape{Table: c.Table.Name, Leaf: leaf, Columns: c.Table.Columns, Moved: c.Moved, Converted: c.Rewritten,
+		Key: keyNames(c.Table), FormerKey: keyNames(c.Table)}
+	if former != nil && former.Refused == "" {
+		shape.FormerKey = keyNames(former)
+	}
+	a.addShape(a.batch, shape)
+}
+
+// schemaFormat is the version of the body of schema entries: [2, table,
+// statement, rewritten, columns, refused, removed, names before and since]. Which
+// rows were removed is told as all, some or none, without values.
+const schemaFormat = 2
+
+func appendSchema(b *recordlog.Batch, c *tap.SchemaChange) (uint64, error) {
+	body := dcbor.AppendText(dcbor.AppendUint(dcbor.AppendArray(nil, 8), schemaFormat), c.Table.Name)
+	body = dcbor.AppendText(body, c.Statement)
+	body = dcbor.AppendUint(body, flag(c.Rewritten))
+	body = commit.AppendColumns(body, c.Table.Columns)
+	body = dcbor.AppendText(body, c.Table.Refused)
+	switch {
+	case c.Removed == nil:
+		body = dcbor.AppendText(body, "none")
+	case c.Removed.All:
+		body = dcbor.AppendText(body, "all")
+	default:
+		body = dcbor.AppendText(body, "some")
+	}
+	body = dcbor.AppendArray(body, 2*len(c.Moved))
+	for _, m := range c.Moved {
+		body = dcbor.AppendText(dcbor.AppendText(body, m.From), m.To)
+	}
 	index, err := b.AppendEvent(commit.Schema, body)
 	if err != nil {
 		return 0, fmt.Errorf("record a schema change: %w", err)
@@ -109,16 +169,22 @@ func (a *applier) checkBefore(c *tap.Change) error {
 	if err != nil {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
-	d, err := a.comparer.Differences(e, c.Table, c.Before)
-	if err != nil || d.State == rows.Equal {
+	d, err := a.comparer.Differences(e, c.Table, c.Before, a.batch.Next())
+	switch {
+	case err != nil || d.State == rows.Equal:
 		return err
+	case d.State == rows.Kept:
+		return a.broken(c, key, e, rows.Comparison{}, "the row was as its last version before a recorded change, "+
+			"though by what the source told it must have been gone or otherwise")
 	}
 	return a.broken(c, key, e, d, "the row had other values before a recorded change than its last version")
 }
 
-// checkAbsent checks that a row that the source inserts was not there.
+// checkAbsent checks that a row that the source inserts was not there. If it is
+// gone by what the source told, its deletion is recorded first.
 func (a *applier) checkAbsent(c *tap.Change) error {
-	key := row.AppendKey(nil, c.Table.KeyOf(c.After))
+	cells := c.Table.KeyOf(c.After)
+	key := row.AppendKey(nil, cells)
 	head, known, err := a.batch.Head(c.Table.Name, key)
 	if err != nil || !known || head.Deleted {
 		return err
@@ -127,7 +193,19 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 	if err != nil {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
-	return a.broken(c, key, e, rows.Comparison{}, "the source inserted a row that was there: it was deleted unrecorded")
+	next := a.batch.Next()
+	m, moved, err := a.comparer.Gone(e, recordlog.Window{From: next, To: next})
+	if err != nil {
+		return err
+	}
+	if !m.Equal && moved == nil {
+		return a.broken(c, key, e, rows.Comparison{}, "the source inserted a row that was there: it was deleted unrecorded")
+	}
+	_, err = a.recorder.Record(a.batch, rows.Version{Table: c.Table, Op: commit.Delete, Seen: commit.Scan, Key: cells})
+	if err != nil || !m.Equal {
+		return err
+	}
+	return a.derive(m)
 }
 
 // broken records that a row's history does not fit together, as an entry and

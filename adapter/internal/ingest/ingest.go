@@ -23,6 +23,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
@@ -79,11 +80,11 @@ type session struct {
 	recorder  *rows.Recorder
 	tables    map[string]*tap.Table // as they stand now
 	states    map[string]TableState
-	reshapes  map[string]reshape
+	book      *cause.Book
 	place     place
 	fences    *fences
 	work      chan struct{} // a table may need a scan
-	mu        sync.Mutex    // guards tables, states and reshapes between stream and scans
+	mu        sync.Mutex    // guards tables and states, and orders batches, between stream and scans
 }
 
 // Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
@@ -118,7 +119,7 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	if s.states, err = Tables(i.log); err != nil {
 		return nil, err
 	}
-	if s.reshapes, err = readReshapes(i.log); err != nil {
+	if s.book, err = readBook(i.log); err != nil {
 		return nil, err
 	}
 	listed, err := t.Tables(ctx)
@@ -166,7 +167,7 @@ func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 	refused := state.Refused
 	known := state.Columns != nil
 	if changed := state.setShape(t); changed || refused != t.Refused && known {
-		index, err := appendSchema(b, t, "seen when the tap was attached", true)
+		index, err := appendSchema(b, &tap.SchemaChange{Table: t, Statement: "seen when the tap was attached", Rewritten: true})
 		if err != nil {
 			return err
 		}
@@ -174,6 +175,9 @@ func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 	}
 	if err := s.meetPath(b, t, &state); err != nil {
 		return err
+	}
+	if t.Refused == "" {
+		s.book.SetKey(t.Name, keyNames(t))
 	}
 	s.setState(b, t.Name, state)
 	return nil

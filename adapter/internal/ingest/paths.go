@@ -41,7 +41,7 @@ func (s *session) meetPath(b *recordlog.Batch, t *tap.Table, state *TableState) 
 		return nil
 	}
 	state.Suspect = true
-	state.Cause, err = appendSchema(b, t, "rows of other tables are led to their patient through it from here on", false)
+	state.Cause, err = appendSchema(b, &tap.SchemaChange{Table: t, Statement: "rows of other tables are led to their patient through it from here on"})
 	return err
 }
 
@@ -53,6 +53,13 @@ func (s *session) anyRow(table string) (bool, error) {
 		return true, nil
 	}
 	return false, err
+}
+
+// heldRow is a row as it was read, equal to the version of a leaf.
+type heldRow struct {
+	leaf  uint64
+	table *tap.Table
+	cells []row.Value
 }
 
 // indexer puts the rows of a table in the index that are recorded already.

@@ -42,7 +42,7 @@ func (s *session) lostPosition(cause error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.log.Update(func(b *recordlog.Batch) error {
-		a := &applier{session: s, batch: b}
+		a := &applier{follower: follower{session: s, batch: b}}
 		return a.gap(tap.Gap{Reason: "the source cannot resume where the log stands: " + cause.Error()})
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 		if err != nil {
 			return err
 		}
-		a := &applier{session: s, place: s.place, skip: skip}
+		a := &applier{follower: follower{session: s}, place: s.place, skip: skip}
 		s.mu.Lock()
 		err = s.log.Update(func(b *recordlog.Batch) error {
 			a.batch = b
@@ -89,7 +89,7 @@ func (s *session) replayAnew(cause error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.log.Update(func(b *recordlog.Batch) error {
-		a := &applier{session: s, batch: b}
+		a := &applier{follower: follower{session: s, batch: b}}
 		if err := a.gap(tap.Gap{Reason: cause.Error(), Position: s.place.position}); err != nil {
 			return err
 		}

@@ -32,6 +32,11 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 		}
 		results = append(results, r)
 	}
+	// What was told meanwhile, and what follows from it, is in the versions before
+	// anything is called a finding.
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
 	cut, restored := sweep.Restored(results)
 	for n, r := range results {
 		if s.suspectAnew(tables[n], causes[tables[n]]) {
@@ -68,6 +73,8 @@ func (s *session) describer(cause uint64, cut sweep.Cut, restored bool) (func(sw
 		switch {
 		case d.Kind == sweep.Busy || d.Kind == sweep.Lost:
 			return findings.Unverifiable, fmt.Sprintf("could not be compared after the event of leaf %d", cause)
+		case d.Kind == sweep.Kept:
+			return findings.HistoryBroken, keptWords
 		case restored:
 			return findings.Restored, fmt.Sprintf("put back, together with other rows, as it stood %s, "+
 				"in a gap recorded as leaf %d", when, cause)

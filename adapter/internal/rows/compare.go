@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -28,7 +28,8 @@ type State uint8
 
 // The states of a comparison.
 const (
-	// Equal: the row is as one of the versions that it had in the window.
+	// Equal: the row is as one of the versions that it had in the window, or as
+	// what the source told since makes of it.
 	Equal State = iota
 	// Hot: it is not, but it changed within the window, so that the read may lie
 	// between two versions; read again.
@@ -39,6 +40,9 @@ const (
 	Resurrected
 	// Differs: the log's latest version has other values.
 	Differs
+	// Kept: the row is as the log's latest version, though by what the source
+	// told since it must be gone, or otherwise.
+	Kept
 )
 
 // A Comparison is the outcome of comparing one row.
@@ -52,17 +56,24 @@ type Comparison struct {
 	// under the salts of Entry, all in Entry's columns' order; of Differs.
 	Columns []string
 	Present []commit.Digest
+	// Standing is of Equal.
+	Standing Standing
+	// Former says that Entry is a version of the row under the key that it had
+	// before the source gave it another one. Of Unknown and Resurrected it comes
+	// with a version that the row may have had, and differs from.
+	Former bool
 }
 
 // Comparer compares rows with a log. It keeps buffers and is not safe for
 // concurrent use.
 type Comparer struct {
 	log       Log
-	dropped   Dropped
+	book      *cause.Book
 	committer commit.Committer
 	owners    map[uint64]*commit.Owner
 	key       []byte
 	cells     []row.Value
+	scratch   image
 }
 
 // maxOwners bounds how many owners' keys a Comparer holds ready.
@@ -73,16 +84,8 @@ func NewComparer(log Log) *Comparer {
 	return &Comparer{log: log, owners: make(map[uint64]*commit.Owner)}
 }
 
-// Dropped reports whether the source recorded, after a version's leaf, that the
-// table has no such column any more.
-type Dropped func(leaf uint64, table, column string) bool
-
-// Accept makes c accept the loss of columns that d explains.
-func (c *Comparer) Accept(d Dropped) { c.dropped = d }
-
-func (c *Comparer) explained(e *recordlog.Entry, column int) bool {
-	return c.dropped != nil && c.dropped(e.Header.Index, e.Header.Table, e.Header.Columns[column].Name)
-}
+// Accept makes c take for right what a book explains, and nothing else.
+func (c *Comparer) Accept(b *cause.Book) { c.book = b }
 
 // Compare compares a row, read within the window, with the versions that it
 // had in it: the latest before the window and all within.
@@ -92,17 +95,33 @@ func (c *Comparer) Compare(t *tap.Table, cells []row.Value, w recordlog.Window) 
 	if err != nil {
 		return Comparison{}, fmt.Errorf("look up row: %w", err)
 	}
-	if !known {
-		return Comparison{State: Unknown}, nil
+	var e *recordlog.Entry
+	if known {
+		if e, err = c.latestBefore(head.Index, w.To); err != nil {
+			return Comparison{}, err
+		}
 	}
-	e, err := c.latestBefore(head.Index, w.To)
-	if err != nil || e == nil {
-		return Comparison{State: Unknown, Head: head}, err
+	if e == nil || e.Header.Op == commit.Delete || c.book != nil && e.Header.Index < c.book.Barrier(t.Name) {
+		former, err := c.Former(t, cells, w)
+		if err != nil || former.Former && (former.State == Equal || former.State == Hot) {
+			return former, err
+		}
+		if former.Former || e == nil || e.Header.Op != commit.Delete {
+			former.State, former.Head = Unknown, head
+			return former, nil
+		}
 	}
+	return c.walk(e, t, cells, w, head)
+}
+
+// walk compares a row with its versions from e back to the one that it had when
+// the window began.
+func (c *Comparer) walk(e *recordlog.Entry, t *tap.Table, cells []row.Value, w recordlog.Window, head recordlog.Head) (Comparison, error) {
 	latest, hot := e, false
 	for e != nil {
-		if equal, err := c.Matches(e, t, cells); err != nil || equal {
-			return Comparison{State: Equal, Entry: e, Head: head}, err
+		m, err := c.standing(e, t, cells, w)
+		if err != nil || m.Equal {
+			return Comparison{State: Equal, Entry: e, Head: head, Standing: m}, err
 		}
 		if e.Header.Index < w.From {
 			break
@@ -115,31 +134,43 @@ func (c *Comparer) Compare(t *tap.Table, cells []row.Value, w recordlog.Window) 
 	if hot {
 		return Comparison{State: Hot, Entry: latest, Head: head}, nil
 	}
-	return c.describe(latest, t, cells, head)
+	return c.describe(latest, t, cells, w, head)
 }
 
-func (c *Comparer) describe(e *recordlog.Entry, t *tap.Table, cells []row.Value, head recordlog.Head) (Comparison, error) {
-	if e.Header.Op == commit.Delete {
-		return Comparison{State: Resurrected, Entry: e, Head: head}, nil
+// Former compares a row with the versions that it may have had under other keys,
+// before the source gave it the one that it has. Its State is Equal, Differs or
+// Kept if there is such a version; Former is false if there is none.
+func (c *Comparer) Former(t *tap.Table, cells []row.Value, w recordlog.Window) (out Comparison, err error) {
+	if c.book == nil {
+		return out, nil
 	}
-	out := Comparison{State: Differs, Entry: e, Head: head}
-	p, err := c.digest(e, t, cells)
-	if err != nil {
-		return out, err
-	}
-	for i, d := range p.digests {
-		switch {
-		case d == e.Digests[i]:
-		case p.lost[i] && c.explained(e, i):
-			p.digests[i] = e.Digests[i] // nothing is said of it
-		default:
-			out.Columns = append(out.Columns, e.Header.Columns[i].Name)
+	for _, key := range c.book.Former(t, cells) {
+		head, known, err := c.log.Head(t.Name, key.Key)
+		if err != nil {
+			return out, fmt.Errorf("look up row: %w", err)
+		}
+		if !known {
+			continue
+		}
+		e, err := c.latestBefore(head.Index, min(w.To, key.Before))
+		if err != nil {
+			return out, err
+		}
+		if e == nil || e.Header.Op == commit.Delete {
+			continue
+		}
+		found, err := c.walk(e, t, cells, w, head)
+		if err != nil {
+			return out, err
+		}
+		found.Former, found.Standing.Renew = true, true
+		if found.State == Equal || found.State == Hot {
+			return found, nil
+		}
+		if !out.Former {
+			out = found
 		}
 	}
-	if len(out.Columns) == 0 {
-		return out, fmt.Errorf("%w: leaf %d", ErrDamaged, e.Header.Index)
-	}
-	out.Present = slices.Clone(p.digests)
 	return out, nil
 }
 
@@ -177,32 +208,15 @@ func (c *Comparer) Older(e *recordlog.Entry, t *tap.Table, cells []row.Value, di
 	}
 }
 
-// Matches reports whether the cells are those that the version committed to.
-// Columns that the table has gained since are not part of it; one that it has
-// lost counts as changed, unless the source recorded that it was dropped.
-func (c *Comparer) Matches(e *recordlog.Entry, t *tap.Table, cells []row.Value) (bool, error) {
-	if e.Header.Op == commit.Delete {
-		return false, nil
+// Differences compares cells, seen when the log had a size, with one version:
+// State is Equal, Kept or Differs, with what differs.
+func (c *Comparer) Differences(e *recordlog.Entry, t *tap.Table, cells []row.Value, size uint64) (Comparison, error) {
+	w := recordlog.Window{From: size, To: size}
+	m, err := c.standing(e, t, cells, w)
+	if err != nil || m.Equal {
+		return Comparison{State: Equal, Entry: e, Standing: m}, err
 	}
-	p, err := c.digest(e, t, cells)
-	if err != nil || p.commitment == e.Leaf.Commitment {
-		return err == nil, err
-	}
-	for i, d := range p.digests {
-		if d != e.Digests[i] && (!p.lost[i] || !c.explained(e, i)) {
-			return false, nil
-		}
-	}
-	return true, c.CheckEntry(e)
-}
-
-// Differences compares cells with one version: State is Equal or Differs, with
-// what differs.
-func (c *Comparer) Differences(e *recordlog.Entry, t *tap.Table, cells []row.Value) (Comparison, error) {
-	if equal, err := c.Matches(e, t, cells); err != nil || equal {
-		return Comparison{State: Equal, Entry: e}, err
-	}
-	return c.describe(e, t, cells, recordlog.Head{})
+	return c.describe(e, t, cells, w, recordlog.Head{})
 }
 
 // CheckEntry checks that the log's copy of a version leads to the commitment
@@ -219,27 +233,6 @@ func (c *Comparer) CheckEntry(e *recordlog.Entry) error {
 	return nil
 }
 
-// present is a row as it was read, under the salts of a recorded version.
-type present struct {
-	commitment commit.Digest
-	digests    []commit.Digest
-	lost       map[int]bool // columns of the version that the table no longer has
-}
-
-func (c *Comparer) digest(e *recordlog.Entry, t *tap.Table, cells []row.Value) (p present, err error) {
-	if len(e.Digests) != len(e.Header.Columns) {
-		return p, fmt.Errorf("%w: leaf %d", ErrDamaged, e.Header.Index)
-	}
-	owner, err := c.owner(e.Owner)
-	if err != nil {
-		return p, err
-	}
-	c.cells, p.lost = project(c.cells[:0], t, cells, e.Header.Columns)
-	k := owner.VersionKey(e.Header.Log, e.Header.Index)
-	p.commitment, p.digests, err = c.committer.Commit(k, &e.Header, c.cells)
-	return p, err
-}
-
 // owner returns an owner's key. The rows of one owner tend to lie together.
 func (c *Comparer) owner(id uint64) (*commit.Owner, error) {
 	if o, ok := c.owners[id]; ok {
@@ -254,70 +247,4 @@ func (c *Comparer) owner(id uint64) (*commit.Owner, error) {
 	}
 	c.owners[id] = o
 	return o, nil
-}
-
-// Project orders a row's cells as a version's columns are, null where the table
-// has no column of that name any more.
-func Project(t *tap.Table, cells []row.Value, columns []row.Column) []row.Value {
-	out, _ := project(nil, t, cells, columns)
-	return out
-}
-
-// project orders cells by the recorded columns, null where the table has none
-// of them any more.
-func project(dst []row.Value, t *tap.Table, cells []row.Value, columns []row.Column) ([]row.Value, map[int]bool) {
-	var lost map[int]bool
-	for i, want := range columns {
-		at := i
-		if at >= len(t.Columns) || t.Columns[at].Name != want.Name {
-			at = indexOf(t.Columns, want.Name)
-		}
-		if at < 0 {
-			at = respelled(t.Columns, columns, want.Name)
-		}
-		if at < 0 {
-			if lost == nil {
-				lost = make(map[int]bool)
-			}
-			lost[i] = true
-			dst = append(dst, row.Null())
-			continue
-		}
-		dst = append(dst, cells[at])
-	}
-	return dst, lost
-}
-
-// SameColumns reports whether a version covers just the columns that the table
-// has, in any order.
-func SameColumns(e *recordlog.Entry, t *tap.Table) bool {
-	if len(e.Header.Columns) != len(t.Columns) {
-		return false
-	}
-	for i, c := range t.Columns {
-		if e.Header.Columns[i].Name != c.Name && indexOf(e.Header.Columns, c.Name) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// respelled returns where a recorded column stands with its name in other case,
-// or -1. To the database it is the same column still.
-func respelled(now, recorded []row.Column, name string) int {
-	for at := range now {
-		if strings.EqualFold(now[at].Name, name) && indexOf(recorded, now[at].Name) < 0 {
-			return at
-		}
-	}
-	return -1
-}
-
-func indexOf(columns []row.Column, name string) int {
-	for i := range columns {
-		if columns[i].Name == name {
-			return i
-		}
-	}
-	return -1
 }

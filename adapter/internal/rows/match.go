@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
@@ -35,9 +36,12 @@ type Matcher struct {
 	places   []int // of the rows that indexes are of
 }
 
-// NewMatcher returns a Matcher that reads with reader, which must be of log.
-func NewMatcher(log Log, reader *recordlog.Reader) *Matcher {
-	return &Matcher{reader: reader, comparer: NewComparer(log)}
+// NewMatcher returns a Matcher that reads with reader, which must be of log, and
+// leaves to Compare what a book says more of.
+func NewMatcher(log Log, reader *recordlog.Reader, book *cause.Book) *Matcher {
+	m := &Matcher{reader: reader, comparer: NewComparer(log)}
+	m.comparer.Accept(book)
+	return m
 }
 
 // Match sets matches, one for each row, of rows that were read within the
@@ -69,14 +73,15 @@ func (m *Matcher) Match(t *tap.Table, rows []tap.Row, w recordlog.Window, matche
 }
 
 func (m *Matcher) match(e *recordlog.Entry, t *tap.Table, cells []row.Value, match *Match) error {
-	if e.Header.Op == commit.Delete {
+	c := m.comparer
+	if e.Header.Op == commit.Delete || c.book != nil && !c.book.Plain(t.Name, e.Header.Index) {
 		return nil
 	}
-	p, err := m.comparer.digest(e, t, cells)
+	i, err := c.bare(e, t, cells)
 	if errors.Is(err, recordlog.ErrKeyLost) {
 		return nil
 	}
-	match.Equal = err == nil && p.commitment == e.Leaf.Commitment
+	match.Equal = err == nil && i.commitment == e.Leaf.Commitment
 	match.SameColumns = match.Equal && SameColumns(e, t)
 	return err
 }

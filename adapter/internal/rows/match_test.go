@@ -32,7 +32,7 @@ func TestAMatchIsWhatCompareFinds(t *testing.T) {
 		read = append(read, tap.Row{Cells: logtest.Cells(id, "forged")})
 	}
 	rand.Shuffle(len(read), func(a, b int) { read[a], read[b] = read[b], read[a] })
-	matcher, comparer := rows.NewMatcher(log, log.NewReader()), rows.NewComparer(log)
+	matcher, comparer := rows.NewMatcher(log, log.NewReader(), nil), rows.NewComparer(log)
 	equal := 0
 	for to := range log.Size() + 1 {
 		w := recordlog.Window{From: to / 2, To: to}
@@ -79,7 +79,7 @@ func TestAMatchUnderOtherColumns(t *testing.T) {
 		{narrower, logtest.Cells(1, "v")[:1], false},
 	} {
 		matches := make([]rows.Match, 1)
-		if err := rows.NewMatcher(log, log.NewReader()).Match(c.table, []tap.Row{{Cells: c.cells}}, w, matches); err != nil {
+		if err := rows.NewMatcher(log, log.NewReader(), nil).Match(c.table, []tap.Row{{Cells: c.cells}}, w, matches); err != nil {
 			t.Fatal(err)
 		}
 		if matches[0].Equal != c.want || matches[0].SameColumns {

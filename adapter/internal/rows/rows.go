@@ -134,9 +134,11 @@ func (r *Recorder) leads(t *tap.Table) (bool, error) {
 // Record appends the version to the batch as the successor of the row's latest
 // one, and returns its leaf index.
 func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
-	s, err := r.shape(v.Table)
-	if err != nil {
-		return 0, err
+	s, err := &shape{patient: -1}, error(nil)
+	if v.Op != commit.Delete { // of a table that is gone too
+		if s, err = r.shape(v.Table); err != nil {
+			return 0, err
+		}
 	}
 	r.key = row.AppendKey(r.key[:0], v.Key)
 	head, known, err := b.Head(v.Table.Name, r.key)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/logtest"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -188,13 +189,21 @@ func TestOldVersionsAreComparedByTheirOwnColumns(t *testing.T) {
 		}
 	}
 	c := rows.NewComparer(log)
-	c.Accept(func(_ uint64, _, column string) bool { return column == v.Name })
+	c.Accept(dropping(v.Name))
 	for id, want := range map[int64]bool{1: true, 2: false} {
 		shape := &tap.Table{Name: "t", Columns: table.Columns[:1], Key: []int{0}}
 		if equal, err := c.Matches(e, shape, []row.Value{row.NewInt(id)}); err != nil || equal != want {
 			t.Errorf("explained, id %d: equal %v, want %v: %v", id, equal, want, err)
 		}
 	}
+}
+
+// dropping is a book in which the source told that a column of t is gone.
+func dropping(column string) *cause.Book {
+	book := cause.NewBook()
+	book.AddShape(&cause.Shape{Table: "t", Leaf: 1000, Columns: logtest.Table().Columns[:1], Moved: []tap.Moved{{From: column}},
+		Key: []string{"id"}, FormerKey: []string{"id"}})
+	return book
 }
 
 // damagedLog hands out versions with one stored digest changed.
@@ -223,7 +232,7 @@ func TestAChangedCopyOfTheDigestsIsNoticed(t *testing.T) {
 		t.Errorf("check: %v", err)
 	}
 	lost := &tap.Table{Name: "t", Columns: table.Columns[:1], Key: []int{0}}
-	c.Accept(func(uint64, string, string) bool { return true })
+	c.Accept(dropping(table.Columns[1].Name))
 	if _, err := c.Matches(e, lost, []row.Value{row.NewInt(1)}); !errors.Is(err, rows.ErrDamaged) {
 		t.Errorf("compare: %v", err)
 	}

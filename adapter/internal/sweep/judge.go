@@ -37,15 +37,24 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 	switch c.State {
 	case rows.Equal:
 		s.seen.set(c.Head.First)
-		return atRest, s.equal(c.Entry, d.Table, d.Cells)
+		d.Kind = Pending
+		return atRest, s.right(d, c)
 	case rows.Hot:
 		return stillHot, nil
-	case rows.Unknown:
+	}
+	if newer, err := s.newer(d); err != nil || newer {
+		return stillHot, err
+	}
+	if c.State == rows.Unknown {
 		d.Kind = Inserted
 		return deviates, nil
 	}
 	s.seen.set(c.Head.First)
 	d.Columns, d.Present = c.Columns, c.Present
+	if c.State == rows.Kept {
+		d.Kind = Kept
+		return deviates, nil
+	}
 	return deviates, s.judgeOlder(d, c.State)
 }
 
@@ -93,6 +102,35 @@ func (s *sweep) judgeAbsent(d *Deviation) (rest, error) {
 		return stillHot, nil
 	}
 	d.Kind, d.Latest, d.First = Deleted, e, head.First
+	return s.judgeGone(d)
+}
+
+// newer reports whether the log knows more of a row by now than its read saw. It
+// is asked last of a row that deviates: what the source told is forgotten once it
+// is in the versions, and may have been so while the row was compared.
+func (s *sweep) newer(d *Deviation) (bool, error) {
+	head, known, err := s.log.Head(d.Table.Name, d.Key)
+	return known && head.Index >= d.Window.To, err
+}
+
+// judgeGone tells a row that is gone by what the source told from one that was
+// deleted.
+func (s *sweep) judgeGone(d *Deviation) (rest, error) {
+	m, _, err := s.comparer.Gone(d.Latest, d.Window)
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		d.Kind = Lost
+		return deviates, nil
+	}
+	if err != nil {
+		return deviates, err
+	}
+	if m.Equal {
+		d.Kind = Pending
+		return atRest, s.right(d, rows.Comparison{Entry: d.Latest, Head: recordlog.Head{First: d.First}, Standing: m})
+	}
+	if newer, err := s.newer(d); err != nil || newer {
+		return stillHot, err
+	}
 	return deviates, nil
 }
 

@@ -38,7 +38,7 @@ func Restored(results []*Result) (Cut, bool) {
 	deviations, stale := 0, false
 	for _, r := range results {
 		for _, d := range r.Deviations {
-			if d.Kind == Busy {
+			if d.Kind == Busy || d.Kind == Pending {
 				continue
 			}
 			deviations++

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/commit"
@@ -67,11 +68,12 @@ type Options struct {
 	// Intact is called for each row that is as the log says, with the leaf of the
 	// version that it equals; may be nil.
 	Intact func(leaf uint64)
-	// Dropped explains columns that are gone; nil: nothing does.
-	Dropped rows.Dropped
-	// Reshaped is called for each row that is as its version says while the table
-	// has other columns than the version; may be nil.
-	Reshaped func(*recordlog.Entry, *tap.Table, []row.Value) error
+	// Book explains what changed without changes of its own; nil: nothing is.
+	Book *cause.Book
+	// Renewed is called for each row that is not as its latest version says, and
+	// rightly so. Without it, rows that the source told to be other than their
+	// versions are Pending.
+	Renewed func(*Renewal) error
 	// Held is called for each row that is as the log says, with the leaf of the
 	// version that it equals and how it was read; may be nil.
 	Held func(leaf uint64, t *tap.Table, cells []row.Value) error
@@ -90,7 +92,19 @@ const (
 	Stale                // as an older version
 	Busy                 // changed faster than it could be read
 	Lost                 // the key that opens its versions is gone
+	Kept                 // as its latest version, though the source told that it is not
+	Pending              // as the source told, which is not in its versions yet
 )
+
+// A Renewal is a row that has become another than its version without a change
+// of its own, and as the source told.
+type Renewal struct {
+	Entry    *recordlog.Entry // the version
+	Table    *tap.Table
+	Cells    []row.Value // as read; nil if the row is gone
+	Standing rows.Standing
+	Window   recordlog.Window // of the reading
+}
 
 // A Deviation is one row that is not as the log says.
 type Deviation struct {
@@ -113,6 +127,7 @@ type Result struct {
 	Started    uint64 // log size when it began
 	Read       uint64 // rows read
 	Intact     uint64
+	Told       uint64 // rows that are as the source told, and not as their version
 	Known      uint64 // live rows in the log when it ended
 	Deviations []Deviation
 	// NewestIntact is the highest leaf index among the versions found intact.
@@ -141,7 +156,7 @@ func newSweep(source Source, log Log, table string, o Options) *sweep {
 	}
 	s := &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
 		seen: make(bitmap), result: &Result{Started: log.Size()}}
-	s.comparer.Accept(o.Dropped)
+	s.comparer.Accept(o.Book)
 	return s
 }
 
@@ -158,7 +173,7 @@ func Keys(ctx context.Context, source Source, log Log, table string, keys [][]ro
 func Run(ctx context.Context, source Source, log Log, table string, o Options) (*Result, error) {
 	s := newSweep(source, log, table, o)
 	for range runtime.GOMAXPROCS(0) {
-		s.matchers = append(s.matchers, rows.NewMatcher(log, log.NewReader()))
+		s.matchers = append(s.matchers, rows.NewMatcher(log, log.NewReader(), o.Book))
 	}
 	if err := s.scan(ctx); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", table, err)
@@ -239,7 +254,7 @@ func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, 
 	var suspects [][]row.Value
 	for i, r := range chunk.Rows {
 		s.result.Read++
-		if m := s.matches[i]; m.Equal && (m.SameColumns || s.options.Reshaped == nil) {
+		if m := s.matches[i]; m.Equal && (m.SameColumns || s.options.Renewed == nil) {
 			s.seen.set(m.First)
 			s.intact(m.Leaf)
 			if err := s.held(m.Leaf, chunk.Table, r.Cells); err != nil {
@@ -285,19 +300,29 @@ func (s *sweep) compare(t *tap.Table, cells []row.Value, w recordlog.Window) (bo
 	if err != nil || c.State != rows.Equal {
 		return false, nil
 	}
-	return true, s.equal(c.Entry, t, cells)
+	return true, s.right(&Deviation{Kind: Pending, Table: t, Key: row.AppendKey(nil, t.KeyOf(cells)), Cells: cells, Window: w}, c)
 }
 
-// equal takes a row for intact that equals a version.
-func (s *sweep) equal(e *recordlog.Entry, t *tap.Table, cells []row.Value) error {
-	s.intact(e.Header.Index)
-	if err := s.held(e.Header.Index, t, cells); err != nil {
-		return err
+// right takes a row that is as the log says, or as the source told since.
+func (s *sweep) right(d *Deviation, c rows.Comparison) error {
+	d.Latest, d.First = c.Entry, c.Head.First
+	told := c.Standing.Way.Leaf != 0 || c.Former
+	switch {
+	case told && s.options.Renewed == nil:
+		s.result.Deviations = append(s.result.Deviations, *d)
+		return nil
+	case told:
+		s.result.Told++
+	default:
+		s.intact(c.Entry.Header.Index)
+		if err := s.held(c.Entry.Header.Index, d.Table, d.Cells); err != nil {
+			return err
+		}
 	}
-	if s.options.Reshaped == nil || rows.SameColumns(e, t) {
+	if !c.Standing.Renew || s.options.Renewed == nil {
 		return nil
 	}
-	return s.options.Reshaped(e, t, cells)
+	return s.options.Renewed(&Renewal{Entry: c.Entry, Table: d.Table, Cells: d.Cells, Standing: c.Standing, Window: d.Window})
 }
 
 func (s *sweep) held(leaf uint64, t *tap.Table, cells []row.Value) error {

@@ -1,0 +1,204 @@
+package cause
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// A Shape is a change of a table's shape that the source's own stream told, at
+// one place in the log.
+type Shape struct {
+	Table string
+	Leaf  uint64
+	// Columns are those that the table has since; Moved are those that got
+	// another name, or are gone whatever Columns has of that name.
+	Columns []row.Column
+	Moved   []tap.Moved
+	// Converted says that values may have become those of other types.
+	Converted bool
+	// Key and FormerKey name the columns of the key since and before.
+	Key, FormerKey []string
+}
+
+// shapeFormat is the version of a shape's encoding.
+const shapeFormat = 1
+
+// Append appends the encoding: [1, table, leaf, columns, moved, converted, key,
+// former key].
+func (s *Shape) Append(b []byte) []byte {
+	b = dcbor.AppendUint(dcbor.AppendArray(b, 8), shapeFormat)
+	b = dcbor.AppendUint(dcbor.AppendText(b, s.Table), s.Leaf)
+	b = dcbor.AppendBytes(b, commit.AppendColumns(nil, s.Columns))
+	b = dcbor.AppendArray(b, 2*len(s.Moved))
+	for _, m := range s.Moved {
+		b = dcbor.AppendText(dcbor.AppendText(b, m.From), m.To)
+	}
+	b = dcbor.AppendUint(b, flag(s.Converted))
+	return appendTexts(appendTexts(b, s.Key), s.FormerKey)
+}
+
+// ParseShape reads what Append wrote.
+func ParseShape(b []byte) (*Shape, error) {
+	r := dcbor.NewReader(b)
+	r.ArrayOf(8)
+	if f := r.Uint(); r.Err() == nil && f != shapeFormat {
+		return nil, fmt.Errorf("%w: %d, this program knows %d", ErrFormat, f, shapeFormat)
+	}
+	s := &Shape{Table: r.Text(), Leaf: r.Uint()}
+	encoded := r.Bytes()
+	moved := readTexts(r)
+	s.Converted = r.Uint() == 1
+	s.Key, s.FormerKey = readTexts(r), readTexts(r)
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("parse a shape: %w", err)
+	}
+	for i := 0; i+1 < len(moved); i += 2 {
+		s.Moved = append(s.Moved, tap.Moved{From: moved[i], To: moved[i+1]})
+	}
+	var err error
+	if s.Columns, err = commit.ParseColumns(encoded); err != nil {
+		return nil, fmt.Errorf("parse a shape: %w", err)
+	}
+	return s, nil
+}
+
+// AddShape adds a shape; its leaf is above that of the table's last one.
+func (b *Book) AddShape(s *Shape) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.history(s.Table)
+	h.shapes, h.key = append(h.shapes, s), s.Key
+}
+
+func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+
+// epoch counts the shapes with other names before a place in the log.
+func (h *history) epoch(leaf uint64) (n int) {
+	for _, s := range h.shapes {
+		if s.Leaf < leaf && len(s.Moved) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// keyAt names the columns of the key by which a version's row was named.
+func (h *history) keyAt(version uint64) []string {
+	for _, s := range h.shapes {
+		if s.Leaf > version {
+			return s.FormerKey
+		}
+	}
+	return h.key
+}
+
+// after returns the shapes between a version and a place in the log.
+func (h *history) after(version, before uint64) []*Shape {
+	from, _ := slices.BinarySearchFunc(h.shapes, version+1, shapeAt)
+	to, _ := slices.BinarySearchFunc(h.shapes, before, shapeAt)
+	return h.shapes[from:max(from, to)]
+}
+
+func shapeAt(s *Shape, leaf uint64) int { return cmp.Compare(s.Leaf, leaf) }
+
+// named follows the name that a column had in a version up to a place in the
+// log; gone says that it is gone by then.
+func (h *history) named(version uint64, name string, before uint64) (now string, gone bool) {
+	for _, s := range h.after(version, before) {
+		if name = s.moved(name); name == "" {
+			return "", true
+		}
+	}
+	return name, false
+}
+
+// moved returns the name that a column has since; empty if it is gone.
+func (s *Shape) moved(name string) string {
+	for _, m := range s.Moved {
+		if sameName(m.From, name) {
+			return m.To
+		}
+	}
+	return name
+}
+
+// Place returns where a column that a version was committed with stands among
+// the columns that the table has as it was read; -1 if it is not there. Dropped
+// says that the source told so.
+func (b *Book) Place(table string, version uint64, name string, columns []row.Column) (at int, dropped bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[table]
+	if h == nil {
+		return find(columns, name), false
+	}
+	shapes := until(h.after(version, ^uint64(0)), columns)
+	names := []string{name}
+	for _, s := range shapes {
+		if name = s.moved(name); name == "" {
+			return -1, true
+		}
+		names = append(names, name)
+	}
+	for _, name := range slices.Backward(names) {
+		if at = find(columns, name); at >= 0 {
+			return at, false
+		}
+	}
+	return -1, len(shapes) > 0 && find(shapes[len(shapes)-1].Columns, name) < 0
+}
+
+// until leaves out the shapes that came after the one that a table was read in,
+// where that can be told.
+func until(shapes []*Shape, columns []row.Column) []*Shape {
+	for i, s := range slices.Backward(shapes) {
+		if slices.Equal(s.Columns, columns) {
+			return shapes[:i+1]
+		}
+	}
+	return shapes
+}
+
+// Converted returns the types that a column of a version has had since, in order
+// and each once in a row, if values may have been converted since then.
+func (b *Book) Converted(table string, version uint64, column row.Column) (types []row.Type, converted bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[table]
+	if h == nil {
+		return nil, false
+	}
+	types = []row.Type{column.Type}
+	name := column.Name
+	for _, s := range h.after(version, ^uint64(0)) {
+		converted = converted || s.Converted
+		name = s.moved(name)
+		if at := find(s.Columns, name); at >= 0 && s.Columns[at].Type != types[len(types)-1] {
+			types = append(types, s.Columns[at].Type)
+		}
+	}
+	return types, converted
+}
+
+// Plain reports whether nothing was told of a table after a version but columns
+// that it gained, lost or converted: a row that is as the version says by the
+// names of its columns is right.
+func (b *Book) Plain(table string, version uint64) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[table]
+	if h == nil {
+		return true
+	}
+	if n := len(h.steps); n > 0 && h.steps[n-1].Leaf > version {
+		return false
+	}
+	return !slices.ContainsFunc(h.after(version, ^uint64(0)), func(s *Shape) bool { return len(s.Moved) > 0 || s.Rekeys() })
+}
