@@ -36,9 +36,12 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	s.at.resolve(x.resolves)
 	s.at.advance(x.gtid, x.sum())
 	s.point.offset = uint64(event.Header.LogPos)
-	if len(x.rows)+len(x.gaps)+len(x.statements) == 0 {
+	if x.rows.empty() && len(x.gaps)+len(x.statements) == 0 {
 		s.moved = true
 		return s.reportProgress(x.time)
+	}
+	if err := x.rows.clear(); err != nil {
+		return err
 	}
 	return s.commit(x.time)
 }
@@ -56,8 +59,8 @@ func (s *stream) announce(ctx context.Context, x *transaction) error {
 			return err
 		}
 	}
-	for _, r := range x.rows {
-		if err := s.tell(r.shape.table, false, "found in the log"); err != nil {
+	for _, shape := range x.rows.shapes {
+		if err := s.tell(shape.table, false, "found in the log"); err != nil {
 			return err
 		}
 	}
@@ -105,8 +108,7 @@ func (s *stream) tell(t *tap.Table, rewritten bool, statement string) error {
 func (s *stream) changes(x *transaction) error {
 	number := uint64(0)
 	prefix := x.gtid.String() + "/"
-	for i := range x.rows {
-		r := &x.rows[i]
+	return x.rows.each(func(r *rowEvent) error {
 		for body := r.body; len(body) > 0; {
 			number++
 			change := tap.Change{Table: r.shape.table, Op: r.op, Time: r.time,
@@ -119,9 +121,8 @@ func (s *stream) changes(x *transaction) error {
 				return err
 			}
 		}
-		r.body = nil
-	}
-	return nil
+		return nil
+	})
 }
 
 // next reads one change and returns the bytes behind it.

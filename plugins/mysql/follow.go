@@ -9,13 +9,19 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 )
 
-// queued is how many events wait between the connection and the stream.
-const queued = 64
+// Events that wait between the connection and the stream are bounded in number
+// and bytes: each takes one place per block that it has begun, a larger one than
+// all places takes them all.
+const (
+	queuePlaces = 64
+	queueBlock  = 64 << 10
+)
 
 // A follower is one connection that reads the binary log.
 type follower struct {
 	syncer *replication.BinlogSyncer
 	events chan *replication.BinlogEvent
+	places chan struct{} // holds a token per place that is taken
 	failed chan error
 	ended  chan struct{}
 	closed context.Context
@@ -25,17 +31,32 @@ type follower struct {
 // HandleEvent hands an event to the stream; it blocks while the stream is busy,
 // so that the server's own buffers hold the rest.
 func (f *follower) HandleEvent(event *replication.BinlogEvent) error {
-	select {
-	case f.events <- event:
-		return nil
-	case <-f.closed.Done():
-		return f.closed.Err()
+	for range places(event) {
+		select {
+		case f.places <- struct{}{}:
+		case <-f.closed.Done():
+			return f.closed.Err()
+		}
 	}
+	f.events <- event // never blocks: each event in it has a place
+	return nil
+}
+
+// done says that an event was handled.
+func (f *follower) done(event *replication.BinlogEvent) {
+	for range places(event) {
+		<-f.places
+	}
+}
+
+func places(event *replication.BinlogEvent) int {
+	return min(1+len(event.RawData)/queueBlock, queuePlaces)
 }
 
 // follow connects and begins to read behind the given point.
 func (t *Tap) follow(ctx context.Context, from gtidSet) (*follower, error) {
-	f := &follower{events: make(chan *replication.BinlogEvent, queued), failed: make(chan error, 1), ended: make(chan struct{})}
+	f := &follower{events: make(chan *replication.BinlogEvent, queuePlaces), places: make(chan struct{}, queuePlaces),
+		failed: make(chan error, 1), ended: make(chan struct{})}
 	f.closed, f.close = context.WithCancel(ctx)
 	f.syncer = replication.NewBinlogSyncer(syncerConfig(t.settings, from, f))
 	streamer, err := f.syncer.StartSync(mysql.Position{Pos: 4})

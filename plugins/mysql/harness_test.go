@@ -23,9 +23,14 @@ const patience = 30 * time.Second
 func start(t testing.TB, args ...string) *mariadbtest.Server {
 	t.Helper()
 	s := mariadbtest.Start(t, mariadbtest.Options{Durable: true, Args: args})
+	grantTap(s)
+	return s
+}
+
+// grantTap makes the database emr and the tap's account.
+func grantTap(s *mariadbtest.Server) {
 	s.Exec("CREATE DATABASE emr CHARACTER SET utf8mb4", "USE emr")
 	s.Exec("GRANT REPLICATION SLAVE ON *.* TO tap@'%' IDENTIFIED BY 'test password'", "GRANT SELECT ON emr.* TO tap@'%'")
-	return s
 }
 
 // section returns the settings by which the tap reaches the server.
@@ -49,8 +54,14 @@ func section(t testing.TB, s *mariadbtest.Server, more map[string]any) json.RawM
 // open returns an open tap of the given tables.
 func open(t testing.TB, s *mariadbtest.Server, tables ...string) tap.Tap {
 	t.Helper()
+	return openWith(t, s, nil, tables...)
+}
+
+// openWith opens a tap with more settings.
+func openWith(t testing.TB, s *mariadbtest.Server, more map[string]any, tables ...string) tap.Tap {
+	t.Helper()
 	m := mysql.New()
-	if err := m.Open(t.Context(), tap.Config{Settings: section(t, s, nil), Tables: tables}); err != nil {
+	if err := m.Open(t.Context(), tap.Config{Settings: section(t, s, more), Tables: tables}); err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	t.Cleanup(func() { m.Close() })
@@ -167,6 +178,12 @@ func (r *running) run(m tap.Tap, from tap.Position) {
 func (r *running) end(t testing.TB) error {
 	t.Helper()
 	r.cancel()
+	return r.wait(t)
+}
+
+// wait waits until the stream ends and returns its error.
+func (r *running) wait(t testing.TB) error {
+	t.Helper()
 	select {
 	case err := <-r.done:
 		r.done <- err

@@ -13,7 +13,8 @@
 // digest of the last transaction; on resume that transaction is read again and
 // compared, because a server that was restored from a backup uses the same
 // GTIDs for other transactions (resume.go). XA transactions that were prepared
-// and not resolved by then are read again too.
+// and not resolved by then are read again too. What a transaction holds beyond a
+// bound of memory waits in a file (rowlist.go, spill.go).
 //
 // # What the log does not show
 //

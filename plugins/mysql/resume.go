@@ -58,7 +58,9 @@ func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) 
 		return err
 	}
 	s.at, s.unverified, s.fresh = at, false, true
-	clear(s.held)
+	if err := s.forgetHeld(); err != nil {
+		return err
+	}
 	if err := s.learn(ctx); err != nil {
 		return err
 	}
@@ -181,7 +183,9 @@ func (s *stream) readAgain(x *transaction) error {
 		if !x.xa.prepared {
 			return s.otherHistory()
 		}
-		s.hold(x)
+		if err := s.hold(x); err != nil {
+			return err
+		}
 	}
 	if !s.unverified && s.passedOver {
 		return errOverlap

@@ -30,6 +30,9 @@ type settings struct {
 	// AcceptNotDurable lets the tap follow a server that may lose commits in a
 	// crash; each restart of the server is then a gap.
 	AcceptNotDurable bool `json:"accept_not_durable"`
+	// SpillDirectory takes, in files without a name, transactions that are too
+	// large for memory.
+	SpillDirectory string `json:"spill_directory"`
 
 	password string
 	tls      *tls.Config
@@ -56,7 +59,8 @@ const settingsSchema = `{
     "tls": {"enum": ["off", "required", "verify"], "description": "off: not encrypted; required: encrypted, certificate not checked; verify: encrypted and checked. Default: off on this machine, verify to any other"},
     "tls_ca": {"type": "string", "description": "PEM file of the authorities to check against; default: the system's"},
     "server_id": {"type": "integer", "minimum": 1, "maximum": 4294967295, "description": "Replication id, unique among the server and its replicas; default: random at each start"},
-    "accept_not_durable": {"type": "boolean", "default": false, "description": "Follow a server that may lose commits in a crash; each restart of it is then a gap"}
+    "accept_not_durable": {"type": "boolean", "default": false, "description": "Follow a server that may lose commits in a crash; each restart of it is then a gap"},
+    "spill_directory": {"type": "string", "description": "Directory for transactions too large for memory, in encrypted files without a name; default: TMPDIR, else /tmp"}
   }
 }`
 
@@ -77,6 +81,9 @@ func readSettings(section json.RawMessage) (*settings, error) {
 		return nil, err
 	}
 	if err := s.readTLS(); err != nil {
+		return nil, err
+	}
+	if err := checkSpillDirectory(s.SpillDirectory); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -104,6 +111,9 @@ func (s *settings) complete() error {
 	}
 	if s.ServerID == 0 {
 		s.ServerID = randomServerID()
+	}
+	if s.SpillDirectory == "" {
+		s.SpillDirectory = os.TempDir()
 	}
 	return nil
 }

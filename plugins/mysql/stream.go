@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +54,7 @@ func (t *Tap) Stream(ctx context.Context, from tap.Position, sink tap.Sink) erro
 	for err == nil {
 		err = s.goOn(ctx, s.run(ctx))
 	}
+	err = errors.Join(err, s.forgetHeld())
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -101,9 +101,10 @@ func (s *stream) learn(ctx context.Context) error {
 }
 
 // run reads the log from where the stream is until that fails.
-func (s *stream) run(ctx context.Context) error {
+func (s *stream) run(ctx context.Context) (err error) {
 	s.shapes, s.mapped, s.open = make(map[string]*shape), make(map[uint64]*shape), transaction{}
 	s.point, s.read, s.passedOver = logPoint{}, false, false
+	defer func() { err = errors.Join(err, s.open.rows.clear()) }()
 	f, err := s.tap.follow(ctx, s.from())
 	if err != nil {
 		return followError(s.tap.settings, err)
@@ -116,6 +117,7 @@ func (s *stream) run(ctx context.Context) error {
 		select {
 		case event := <-f.events:
 			err = s.handle(ctx, event)
+			f.done(event)
 		case <-s.tap.fences.changed:
 		case err = <-f.failed:
 			return s.drain(ctx, f, err)
@@ -134,7 +136,9 @@ func (s *stream) drain(ctx context.Context, f *follower, failed error) error {
 	for {
 		select {
 		case event := <-f.events:
-			if err := s.handle(ctx, event); err != nil {
+			err := s.handle(ctx, event)
+			f.done(event)
+			if err != nil {
 				return err
 			}
 		default:
@@ -195,7 +199,9 @@ func (s *stream) abandon(ctx context.Context, event *replication.BinlogEvent) er
 	if !s.open.open() {
 		return nil
 	}
-	s.open.rows = s.open.rows[:0]
+	if err := s.open.rows.clear(); err != nil {
+		return err
+	}
 	s.open.gap("a transaction ended in a way that the tap does not know")
 	return s.end(ctx, event)
 }
@@ -288,6 +294,9 @@ func (s *stream) addRows(event *replication.BinlogEvent, e *replication.RowsEven
 	if err := s.open.addRows(mapped, event, e); err != nil {
 		return fmt.Errorf("read row event of table %s: %w", mapped.table.Name, err)
 	}
+	if s.open.rows.memory > rowMemory {
+		return s.open.rows.spill(s.tap.settings.SpillDirectory)
+	}
 	return nil
 }
 
@@ -306,10 +315,14 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 	case statementCommit:
 		return s.end(ctx, event)
 	case statementRollback:
-		s.open.rollback()
+		if err := s.open.rollback(); err != nil {
+			return err
+		}
 		return s.end(ctx, event)
 	case statementXACommit, statementXARollback:
-		s.complete(statement.class == statementXACommit)
+		if err := s.complete(statement.class == statementXACommit); err != nil {
+			return err
+		}
 	case statementRows:
 		s.open.gap("a statement changed rows that were not logged (a session's binlog_format)")
 	case statementTable, statementDatabase, statementIndex:
@@ -323,20 +336,9 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 
 // rollback drops the rows of a transaction that the log says was rolled back.
 // It is logged at all because something in it could not be undone.
-func (x *transaction) rollback() {
-	var names []string
-	for _, r := range x.rows {
-		names = appendNew(names, r.shape.table.Name)
-	}
-	if len(names) > 0 {
+func (x *transaction) rollback() error {
+	if names := x.rows.tables(); len(names) > 0 {
 		x.gap("a transaction was rolled back in part", names...)
 	}
-	x.rows = x.rows[:0]
-}
-
-func appendNew(names []string, name string) []string {
-	if slices.Contains(names, name) {
-		return names
-	}
-	return append(names, name)
+	return x.rows.clear()
 }

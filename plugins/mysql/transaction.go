@@ -21,19 +21,11 @@ type transaction struct {
 	xa         xaGroup
 	resolves   gtid // the XA PREPARE that this group completes, if it is held
 	time       time.Time
-	rows       []rowEvent
+	rows       rowList
 	// statements are those that may concern tapped tables.
 	statements []*statement
 	gaps       []tap.Gap
 	digest     hash.Hash
-}
-
-// A rowEvent is a row event of a tapped table, not decoded yet.
-type rowEvent struct {
-	shape *shape
-	op    tap.Op
-	body  []byte
-	time  time.Time
 }
 
 // begin starts a transaction at its GTID event.
@@ -43,7 +35,7 @@ func (x *transaction) begin(e *replication.MariadbGTIDEvent, xa xaGroup) {
 		gtid:       g,
 		standalone: e.IsStandalone(),
 		xa:         xa,
-		rows:       x.rows[:0],
+		rows:       x.rows, // the last transaction's, cleared
 		digest:     x.digest,
 	}
 	if x.digest == nil {
@@ -117,7 +109,7 @@ func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *re
 			return err
 		}
 	}
-	x.rows = append(x.rows, rowEvent{shape: s, op: operation(rows), body: body, time: eventTime(event.Header)})
+	x.rows.add(rowEvent{shape: s, op: operation(rows), body: body, time: eventTime(event.Header)})
 	return nil
 }
 

@@ -63,58 +63,87 @@ func parseXAGroup(event *replication.BinlogEvent, e *replication.MariadbGTIDEven
 // A heldXA is an XA transaction that is prepared and not resolved.
 type heldXA struct {
 	gtid gtid // of its XA PREPARE
-	rows []rowEvent
+	rows rowList
 	gaps []tap.Gap
 }
 
 // hold keeps the rows of a group that ended with XA PREPARE.
-func (s *stream) hold(x *transaction) {
+func (s *stream) hold(x *transaction) error {
 	s.held[x.xa.xid] = &heldXA{gtid: x.gtid, rows: x.rows, gaps: x.gaps}
-	x.rows, x.gaps = nil, nil
+	x.rows, x.gaps = rowList{}, nil
+	return s.boundHeld()
+}
+
+// boundHeld spills the largest transactions while all that are held need too
+// much memory.
+func (s *stream) boundHeld() error {
+	for {
+		var largest *heldXA
+		memory := 0
+		for _, h := range s.held {
+			memory += h.rows.memory
+			if largest == nil || h.rows.memory > largest.rows.memory {
+				largest = h
+			}
+		}
+		if memory <= rowMemory {
+			return nil
+		}
+		if err := largest.rows.spill(s.tap.settings.SpillDirectory); err != nil {
+			return err
+		}
+	}
+}
+
+// forgetHeld gives all held rows up.
+func (s *stream) forgetHeld() (err error) {
+	for _, h := range s.held {
+		err = errors.Join(err, h.rows.clear())
+	}
+	clear(s.held)
+	return err
 }
 
 // prepare takes a group that ended with XA PREPARE. An older one of the same
 // xid must have ended unlogged; what it changed is then not known.
 func (s *stream) prepare(x *transaction) error {
 	if older := s.held[x.xa.xid]; older != nil {
-		for _, table := range older.tables() {
-			gap := tap.Gap{Position: s.at.encode(), Tables: []string{table},
-				Reason: "an XA transaction ended without an entry in the log (SET sql_log_bin=0 before XA COMMIT or XA ROLLBACK)"}
+		gap := tap.Gap{Position: s.at.encode(), Tables: older.rows.tables(),
+			Reason: "an XA transaction ended without an entry in the log (SET sql_log_bin=0 before XA COMMIT or XA ROLLBACK)"}
+		if len(gap.Tables) > 0 {
 			if err := s.sink.Gap(gap); err != nil {
 				return err
 			}
 		}
+		if err := older.rows.clear(); err != nil {
+			return err
+		}
 		s.at.resolve(older.gtid)
 	}
 	s.at.prepare(x.gtid)
-	s.hold(x)
-	return nil
-}
-
-// tables returns the names of the tables whose rows are held.
-func (h *heldXA) tables() []string {
-	var names []string
-	for _, r := range h.rows {
-		names = appendNew(names, r.shape.table.Name)
-	}
-	return names
+	return s.hold(x)
 }
 
 // complete takes an XA COMMIT or XA ROLLBACK: the held rows become those of the
 // open transaction, or nothing.
-func (s *stream) complete(committed bool) {
+func (s *stream) complete(committed bool) error {
 	x := &s.open
 	held := s.held[x.xa.xid]
 	switch {
 	case x.skipped:
+		return nil
 	case held == nil && committed:
 		x.gap("an XA transaction was committed whose rows the tap has not read: it was prepared before the tap " +
 			"began, or so long ago that the server has purged that log")
-	case held != nil:
-		delete(s.held, x.xa.xid)
-		x.resolves = held.gtid
-		if committed {
-			x.rows, x.gaps = held.rows, held.gaps
-		}
+		return nil
+	case held == nil:
+		return nil
 	}
+	delete(s.held, x.xa.xid)
+	x.resolves = held.gtid
+	if !committed {
+		return held.rows.clear()
+	}
+	x.rows, x.gaps = held.rows, held.gaps
+	return nil
 }
