@@ -100,7 +100,8 @@ func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error)
 		return nil, err
 	}
 	sources := prove.Sources{Log: s.log, LogKey: s.logKey.VerifierKey(), Rows: s.ingest, Around: s.around,
-		Audited: func(table string) (uint64, [][]byte, bool, error) { return audit.Last(s.log, table) }, Listed: s.listed}
+		Audited: func(table string) (uint64, [][]byte, bool, error) { return audit.Last(s.log, table) }, Listed: s.listed,
+		Rules: s.rulesOf}
 	e, err := prove.Row(ctx, sources, q.Table, key, q.Version)
 	switch {
 	case errors.Is(err, prove.ErrUnknownRow):

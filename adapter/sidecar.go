@@ -22,7 +22,6 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/control"
 	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
-	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/chain/client"
 	"github.com/emrbchain/emrbchain/chain/rules"
 	"github.com/emrbchain/emrbchain/crypto/keys"
@@ -87,11 +86,8 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
-	mappings := make([]rows.Mapping, len(c.Source.Tables))
-	for i, t := range c.Source.Tables {
-		mappings[i] = rows.Mapping{Table: t.Name, Patient: t.Patient.Column, To: t.Patient.To}
-	}
-	s.ingest = ingest.New(s.log, ingest.Options{Mappings: mappings, ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
+	s.ingest = ingest.New(s.log, ingest.Options{Mappings: mappings(c), Rules: clinicalRules(c), ChunkRows: c.Audit.ChunkRows,
+		Logger: o.Logger, Now: o.Now})
 	var err error
 	if s.anchoring, err = anchoring.New(s.log, s.chain, anchoring.Options{Signer: s.logKey.Signer(), Cadence: c.Chain.Cadence,
 		Bucket: c.Chain.PadTo, Logger: o.Logger, Now: o.Now}); err != nil {

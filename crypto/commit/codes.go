@@ -24,10 +24,16 @@ const (
 	// Consequence says by which rule of the source rows changed without changes
 	// of their own, because of changes that the log has.
 	Consequence Op = 23
+	// LateEntry says that a row was first logged long after its clinical date,
+	// AfterFinal that a recorded change changed what a version had said is final:
+	// findings until closed.
+	LateEntry  Op = 24
+	AfterFinal Op = 25
 )
 
 var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
-	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence"}
+	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence",
+	LateEntry: "late entry", AfterFinal: "changed after final"}
 
 // String returns the op's name.
 func (o Op) String() string {

@@ -22,7 +22,8 @@ const (
 // ground is what every stage stands on.
 func ground() []string {
 	return []string{"adapter/internal/rows", "adapter/internal/recordlog", "adapter/internal/evidence",
-		"adapter/internal/findings", "adapter/internal/sweep", "adapter/internal/cause"}
+		"adapter/internal/findings", "adapter/internal/sweep", "adapter/internal/cause",
+		"adapter/internal/clinical"}
 }
 
 // stages are the steps of the data's ways.

@@ -93,7 +93,7 @@ func (p *pass) lastGood(d sweep.Deviation) (findings.Moment, error) {
 	var told findings.Moment
 	err := findings.OfRow(p.log, d.Table.Name, d.Key, func(held *findings.Finding) error {
 		good := held.LastGood
-		if held.Leaf == d.Latest.Header.Index && good.Time != 0 && (told.Time == 0 || good.Time < told.Time) {
+		if held.Verdict.Deviates() && held.Leaf == d.Latest.Header.Index && good.Time != 0 && (told.Time == 0 || good.Time < told.Time) {
 			told = good
 		}
 		return nil

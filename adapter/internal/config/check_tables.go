@@ -31,6 +31,7 @@ func (d *decoder) checkTables(list []Table) {
 	for i, t := range list {
 		if at, ok := ts.at[t.Name]; ok && at == i {
 			ts.checkOwner(tablePlace(i), t)
+			ts.checkClinical(tablePlace(i), t)
 		}
 	}
 }

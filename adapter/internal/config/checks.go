@@ -87,8 +87,12 @@ func (d *decoder) checkDistinct(thing string, value SecretFile, other string, ot
 	}
 }
 
-// inUnits writes a duration without its zero units: 24h, not 24h0m0s.
+// inUnits writes a duration without its zero units: 24h, not 24h0m0s; and whole
+// days as days.
 func inUnits(d time.Duration) string {
+	if days := d / (24 * time.Hour); days > 1 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", days)
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

@@ -68,6 +68,20 @@ type Table struct {
 	Patient Patient `yaml:"patient"`
 	// Nobody says that rows of the table belong to no patient.
 	Nobody bool `yaml:"nobody"`
+	// ClinicalDate is the column that says when that happened which a row tells of.
+	ClinicalDate string `yaml:"clinical_date"`
+	// LateAfter is how long after its clinical date a row may first be logged.
+	LateAfter time.Duration `yaml:"late_after"`
+	Final     Final         `yaml:"final"`
+}
+
+// Final says which rows of a table are final, so that a change of them is a
+// finding.
+type Final struct {
+	Column    string        `yaml:"column"`     // that says so
+	Values    []string      `yaml:"values"`     // by which it does
+	After     time.Duration `yaml:"after"`      // or how long after its clinical date a row is final
+	MayChange []string      `yaml:"may_change"` // columns that may change all the same
 }
 
 // Patient leads from a row to its patient. In the file it is the name of a

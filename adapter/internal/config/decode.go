@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -148,15 +150,29 @@ func (d *decoder) scalar(path string, node ast.Node, into reflect.Value) {
 func (d *decoder) duration(path string, node ast.Node, into reflect.Value) {
 	text, ok := node.(*ast.StringNode)
 	if !ok {
-		d.at(node.GetToken(), path, "is not a duration", "write a number with its unit, such as 30s, 5m or 24h")
+		d.at(node.GetToken(), path, "is not a duration", "write a number with its unit, such as 30s, 5m, 24h or 7d")
 		return
 	}
-	v, err := time.ParseDuration(text.Value)
+	v, err := parseDuration(text.Value)
 	if err != nil {
-		d.at(node.GetToken(), path, "is not a duration", "write a number with its unit, such as 30s, 5m or 24h")
+		d.at(node.GetToken(), path, "is not a duration", "write a number with its unit, such as 30s, 5m, 24h or 7d")
 		return
 	}
 	into.SetInt(int64(v))
+}
+
+// parseDuration reads a duration; d is a day of 24 hours, and stands alone.
+func parseDuration(text string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	const most = 100_000 // days; far from what a duration can hold
+	n, err := strconv.ParseUint(days, 10, 64)
+	if err == nil && n > most {
+		err = strconv.ErrRange
+	}
+	return time.Duration(n) * 24 * time.Hour, err
 }
 
 // free turns a section that only the tap understands into JSON.

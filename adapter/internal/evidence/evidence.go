@@ -1,7 +1,8 @@
 // Package evidence is the file that proves something about one version of one
 // row to a stranger who has no network, no database and no trust in the
 // hospital: that the version was committed between two moments, and, if that
-// is the claim, that an audit later found the row altered or gone.
+// is the claim, that an audit later found the row altered or gone, or that the
+// version was entered long after the clinical date that it gives.
 //
 // The file is self-contained. It opens the version's commitment (the header
 // always, columns as chosen), shows the log entry's place under a checkpoint
@@ -53,6 +54,7 @@ const (
 	Committed Claim = 1 // the version was committed; with an audit: and found intact by it
 	Altered   Claim = 2 // an audit found other values in the row
 	Deleted   Claim = 3 // an audit found the row gone
+	LateEntry Claim = 4 // the version's clinical date lies before it was committed
 )
 
 // String returns the claim's name.
@@ -64,6 +66,8 @@ func (c Claim) String() string {
 		return "altered"
 	case Deleted:
 		return "deleted"
+	case LateEntry:
+		return "late entry"
 	}
 	return fmt.Sprintf("unknown(%d)", uint8(c))
 }
@@ -74,7 +78,7 @@ type Evidence struct {
 	LogKey  string           // note verifier key of the log; its name is the log's origin
 	Before  *receipt.Receipt // an anchor whose size is at most the version's leaf index
 	Version Entry            // the row version
-	Audit   *Audit           // of Altered and Deleted; of Committed where an audit found it intact
+	Audit   *Audit           // of all but Committed; of that where an audit found it intact
 }
 
 // An Entry is an opened leaf of the log under an anchored checkpoint.
@@ -90,7 +94,7 @@ type Entry struct {
 // of the version: the finding, or the row's place in the manifest.
 type Audit struct {
 	Entry    Entry
-	Finding  *FindingProof  // of Altered and Deleted
+	Finding  *FindingProof  // of all but Committed
 	Manifest *ManifestProof // of Committed
 }
 
@@ -190,7 +194,7 @@ func Parse(b []byte) (*Evidence, error) {
 	}
 	e := &Evidence{}
 	claim := r.Uint()
-	if claim < uint64(Committed) || claim > uint64(Deleted) {
+	if claim < uint64(Committed) || claim > uint64(LateEntry) {
 		r.Fail("unknown claim")
 	}
 	e.Claim, e.LogKey = Claim(claim), r.Text()

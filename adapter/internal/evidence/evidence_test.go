@@ -133,6 +133,38 @@ func TestDeletedRow(t *testing.T) {
 	}
 }
 
+// What a late entry says of itself is compared with the chain's own time.
+func TestLateEntryShowsADateBeforeTheAnchor(t *testing.T) {
+	s := newSample(t, evidence.LateEntry, 4, change{values: endedLongAgo})
+	got, err := verify(s.evidence(evidence.LateEntry, "ended").Append(nil), s.trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Audit.Verdict != evidence.VerdictLateEntry || got.Columns[4].Value != "2026-01-05" {
+		t.Errorf("audit %+v, columns %+v", got.Audit, got.Columns)
+	}
+	if c := got.Conclusion(); !strings.HasPrefix(c, "LATE ENTRY: ") {
+		t.Errorf("conclusion %q", c)
+	}
+}
+
+// A recorded change of a final version is told apart from an unrecorded one.
+func TestChangedAfterFinalSaysThatTheChangeWasRecorded(t *testing.T) {
+	for _, claim := range []evidence.Claim{evidence.Altered, evidence.Deleted} {
+		s := newSample(t, claim, 4, change{finding: afterFinal})
+		got, err := verify(s.evidence(claim).Append(nil), s.trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := got.Conclusion(); !strings.HasPrefix(c, "CHANGED AFTER FINAL: ") || !strings.Contains(c, "recorded change") {
+			t.Errorf("conclusion %q", c)
+		}
+		if said := strings.Join(got.Says(), "\n"); strings.Contains(said, "audit found ANOTHER") || strings.Contains(said, "seen otherwise") {
+			t.Errorf("it is told as unrecorded: %s", said)
+		}
+	}
+}
+
 // Whoever makes evidence can sign and hash as he likes; what he cannot do is
 // make the parts fit a claim that they do not show.
 func TestForgedEvidenceIsRefused(t *testing.T) {
@@ -194,7 +226,24 @@ func TestForgedEvidenceIsRefused(t *testing.T) {
 		"finding that the audit does not hold": {evidence.Altered, change{body: func(b *evidence.AuditBody) {
 			b.FindingsRoot[0] ^= 1
 		}}, nil},
-		"another key": {evidence.Altered, change{}, func(s *sample, e *evidence.Evidence) { e.Audit.Finding.Key = &key }},
+		"late without a date":       {evidence.LateEntry, change{}, showAll},
+		"late with its date closed": {evidence.LateEntry, change{values: endedLongAgo}, nil},
+		"late with a date after the anchor": {evidence.LateEntry, change{values: func(v []row.Value) {
+			v[4], _ = row.NewDate([]byte("2026-12-30"))
+		}}, showAll},
+		"late by another column": {evidence.LateEntry, change{values: endedLongAgo, finding: func(f *evidence.Finding) {
+			f.Columns = []string{"drug"}
+		}}, showAll},
+		"late by two columns": {evidence.LateEntry, change{values: endedLongAgo, finding: func(f *evidence.Finding) {
+			f.Columns = []string{"ended", "drug"}
+		}}, showAll},
+		"late in a snapshot": {evidence.LateEntry, change{values: endedLongAgo, header: func(h *commit.Header) { h.Seen = commit.Snapshot }}, showAll},
+		"late with the key": {evidence.LateEntry, change{values: endedLongAgo}, func(s *sample, e *evidence.Evidence) {
+			showAll(s, e)
+			e.Audit.Finding.Key = &s.key
+		}},
+		"late of another verdict": {evidence.LateEntry, change{values: endedLongAgo, finding: afterFinal}, showAll},
+		"another key":             {evidence.Altered, change{}, func(s *sample, e *evidence.Evidence) { e.Audit.Finding.Key = &key }},
 		"present value that was not found": {evidence.Altered, change{}, func(s *sample, e *evidence.Evidence) {
 			e.Audit.Finding.Present[3].Value = row.NewText("utf8", []byte("200 mg"))
 		}},
@@ -224,6 +273,11 @@ func TestForgedEvidenceIsRefused(t *testing.T) {
 			t.Errorf("%s: accepted as a file", name)
 		}
 	}
+}
+
+// showAll opens all columns of the version.
+func showAll(s *sample, e *evidence.Evidence) {
+	e.Version.Opening = s.evidence(evidence.Committed, "all").Version.Opening
 }
 
 func TestManifestOfOtherVersionIsRefused(t *testing.T) {

@@ -16,6 +16,9 @@ const (
 	VerdictRestored      = "restored to T"
 	VerdictHistoryBroken = "history broken"
 	VerdictChangedInGap  = "changed in a gap"
+
+	VerdictLateEntry         = "late entry"
+	VerdictChangedAfterFinal = "changed after final"
 )
 
 // findingFormat is the version of the finding's format.

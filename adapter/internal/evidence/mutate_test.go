@@ -6,6 +6,7 @@ import (
 
 	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/chain/receipt"
+	"github.com/emrbchain/emrbchain/crypto/row"
 )
 
 // samples are one file of each kind.
@@ -14,13 +15,22 @@ func samples(t testing.TB, validators int) map[string][]byte {
 	intact := newSample(t, evidence.Committed, validators, change{})
 	altered := newSample(t, evidence.Altered, validators, change{})
 	deleted := newSample(t, evidence.Deleted, validators, change{})
+	late := newSample(t, evidence.LateEntry, validators, change{values: endedLongAgo})
+	final := newSample(t, evidence.Altered, validators, change{finding: afterFinal})
 	return map[string][]byte{
-		"committed": intact.evidence(evidence.Committed, "drug", "dose").Append(nil),
-		"intact":    intact.intact("all").Append(nil),
-		"altered":   altered.evidence(evidence.Altered, "drug").Append(nil),
-		"deleted":   deleted.evidence(evidence.Deleted).Append(nil),
+		"late-entry":          late.evidence(evidence.LateEntry, "drug", "ended").Append(nil),
+		"changed-after-final": final.evidence(evidence.Altered, "drug").Append(nil),
+		"committed":           intact.evidence(evidence.Committed, "drug", "dose").Append(nil),
+		"intact":              intact.intact("all").Append(nil),
+		"altered":             altered.evidence(evidence.Altered, "drug").Append(nil),
+		"deleted":             deleted.evidence(evidence.Deleted).Append(nil),
 	}
 }
+
+// endedLongAgo gives a version a clinical date in the column ended.
+func endedLongAgo(values []row.Value) { values[4], _ = row.NewDate([]byte("2026-01-05")) }
+
+func afterFinal(f *evidence.Finding) { f.Verdict = evidence.VerdictChangedAfterFinal }
 
 // sampleTrust is what trusts the samples of a number of validators.
 func sampleTrust(t testing.TB, validators int) receipt.Trust {

@@ -9,6 +9,13 @@ import (
 func (r *Result) Conclusion() string {
 	row := fmt.Sprintf("table %q, key %s, version %d", r.Table, r.Key, r.Version)
 	switch {
+	case r.Claim == LateEntry:
+		return fmt.Sprintf("LATE ENTRY: %s gives a clinical date that was over when the chain did not hold it yet", row)
+	case r.afterFinal() && r.Claim == Altered:
+		return fmt.Sprintf("CHANGED AFTER FINAL: %s was final, and a recorded change gave it other values, in %s",
+			row, strings.Join(r.alteredColumns(), ", "))
+	case r.afterFinal():
+		return fmt.Sprintf("CHANGED AFTER FINAL: %s was final, and a recorded change deleted the row", row)
 	case r.Claim == Altered:
 		return fmt.Sprintf("ALTERED: %s: an audit found other values than those committed, in %s",
 			row, strings.Join(r.alteredColumns(), ", "))
@@ -18,6 +25,12 @@ func (r *Result) Conclusion() string {
 		return fmt.Sprintf("INTACT: %s was committed, and an audit found the row to be just so", row)
 	}
 	return fmt.Sprintf("COMMITTED: %s was committed as shown", row)
+}
+
+// afterFinal reports whether the finding is of a recorded change, and not of a row
+// that is not as it was recorded.
+func (r *Result) afterFinal() bool {
+	return r.Audit != nil && r.Audit.Verdict == VerdictChangedAfterFinal
 }
 
 func (r *Result) alteredColumns() []string {
@@ -57,6 +70,9 @@ func (r *Result) Checked() []string {
 		return append(lines, "this version stands in the list of intact rows that the audit committed to")
 	case Deleted:
 		return append(lines, "the finding stands in the list of findings that the audit committed to")
+	case LateEntry:
+		return append(lines, "the finding stands in the list of findings that the audit committed to, and the clinical date "+
+			"that it names was over, in every time zone, when the chain did not hold the version yet")
 	}
 	return append(lines, "the finding stands in the list of findings that the audit committed to, and the digests of "+
 		"the values found differ from the committed ones in just the columns that it names")
@@ -67,7 +83,7 @@ func (r *Result) Says() []string {
 	lines := []string{fmt.Sprintf("table %q, key %s: version %d (%s, seen by %s) was committed after %s and not later than %s",
 		r.Table, r.Key, r.Version, r.Op, r.Seen, r.After, r.Before)}
 	for _, c := range r.Columns {
-		lines = append(lines, c.line())
+		lines = append(lines, c.line(r.afterFinal()))
 	}
 	if r.Audit == nil {
 		return lines
@@ -78,24 +94,39 @@ func (r *Result) Says() []string {
 	}
 	lines = append(lines,
 		fmt.Sprintf("the audit from %s to %s reports the row as %q, which it or an audit before it found", r.Audit.Started, r.Audit.Ended, r.Audit.Verdict),
-		fmt.Sprintf("it was last seen as committed at %s and first seen otherwise at %s", r.Audit.LastGood, r.Audit.FirstBad))
+		fmt.Sprintf(r.betweenWords(), r.Audit.LastGood, r.Audit.FirstBad))
 	if r.Audit.Detail != "" {
 		lines = append(lines, fmt.Sprintf("the audit adds: %q", r.Audit.Detail))
 	}
 	return lines
 }
 
-func (c Column) line() string {
-	value := "not shown"
-	if c.Open {
-		value = c.Value
+// betweenWords says what happened between a finding's two moments.
+func (r *Result) betweenWords() string {
+	switch {
+	case r.Claim == LateEntry:
+		return "it was last known not to be there at %s and logged at %s"
+	case r.afterFinal():
+		return "the version was recorded at %s and the change that followed it at %s"
 	}
-	line := fmt.Sprintf("column %q as committed: %s", c.Name, value)
+	return "it was last seen as committed at %s and first seen otherwise at %s"
+}
+
+func (c Column) line(afterFinal bool) string {
+	committed := "not shown"
+	if c.Open {
+		committed = c.Value
+	}
+	line := fmt.Sprintf("column %q as committed: %s", c.Name, committed)
+	other, value := "; the audit found ANOTHER value", "; value found: "
+	if afterFinal {
+		other, value = "; a later change recorded ANOTHER value", "; value recorded then: "
+	}
 	if c.Altered {
-		line += "; the audit found ANOTHER value"
+		line += other
 	}
 	if c.PresentOpen {
-		line += "; value found: " + c.Present
+		line += value + c.Present
 	}
 	return line
 }
@@ -117,6 +148,12 @@ func (r *Result) SaysNot() []string {
 	}
 	if r.Claim == Altered || r.Claim == Deleted {
 		lines = append(lines, "who did it, or why", "how the row is now: a finding stays open when the row is put right")
+	}
+	if r.Claim == LateEntry {
+		lines = append(lines, "that the clinical date is true, or why the entry came after it")
+	}
+	if r.afterFinal() {
+		lines = append(lines, "that the change was wrong: it shows that it was made, after the version was final by the hospital's own rule")
 	}
 	if r.Claim == Altered && r.KeyRevealed {
 		lines = append(lines, "that columns not shown stay secret: the version's key is in this file, so values can be tried against them")

@@ -58,6 +58,7 @@ type sample struct {
 // hashed and signed.
 type change struct {
 	header  func(*commit.Header)
+	values  func([]row.Value)
 	body    func(*evidence.AuditBody)
 	finding func(*evidence.Finding)
 	anchor  func(size uint64, a *rules.Anchor)
@@ -108,6 +109,9 @@ func (s *sample) commitVersion(c change) {
 	}
 	s.values = []row.Value{row.NewInt(42), row.NewInt(1007), row.NewText("utf8", []byte("warfarin")),
 		row.NewText("utf8", []byte("2 mg")), row.Null()}
+	if c.values != nil {
+		c.values(s.values)
+	}
 	s.key = owner().VersionKey(s.origin, versionIndex)
 	s.leaves[versionIndex], s.digests = s.leaf(s.key, s.header, s.values)
 }
@@ -174,6 +178,9 @@ func (s *sample) makeFinding(claim evidence.Claim) *evidence.Finding {
 		Key: s.header.Key, Leaf: versionIndex, Version: s.header.Version,
 		LastGood: evidence.Moment{Time: evidence.Millis(start + 5000), Height: 4}, FirstBad: evidence.Millis(start + 7000),
 		Detail: "seen in two reads"}
+	if claim == evidence.LateEntry {
+		f.Verdict, f.Columns = evidence.VerdictLateEntry, []string{"ended"}
+	}
 	if claim != evidence.Altered {
 		return f
 	}

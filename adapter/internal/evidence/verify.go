@@ -37,7 +37,7 @@ func (e *Evidence) Verify(trust receipt.Trust) (*Result, error) {
 		return nil, err
 	}
 	if e.Audit != nil {
-		if result.Audit, err = v.audit(e, version, result); err != nil {
+		if result.Audit, err = v.audit(e, version, before, result); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +56,7 @@ func (e *Evidence) checkComplete() error {
 	} else if e.Claim != Committed {
 		return invalid("it claims %q and holds no audit", e.Claim)
 	}
-	if !complete || e.Claim < Committed || e.Claim > Deleted {
+	if !complete || e.Claim < Committed || e.Claim > LateEntry {
 		return invalid("a part is missing")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/emrbchain/emrbchain/chain/rules"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/merkle"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -19,7 +20,7 @@ func anchorSize(key []byte) (uint64, error) {
 }
 
 // audit checks the audit's own entry and what it says of the version.
-func (v *verifier) audit(e *Evidence, version *opened, result *Result) (*AuditResult, error) {
+func (v *verifier) audit(e *Evidence, version *opened, before rules.Anchor, result *Result) (*AuditResult, error) {
 	entry, err := v.entry("audit", &e.Audit.Entry)
 	if err != nil {
 		return nil, err
@@ -42,8 +43,11 @@ func (v *verifier) audit(e *Evidence, version *opened, result *Result) (*AuditRe
 	}
 	out.Verdict, out.Detail = finding.Verdict, finding.Detail
 	out.LastGood, out.FirstBad = finding.LastGood, finding.FirstBad
-	if e.Claim == Deleted {
+	switch e.Claim {
+	case Deleted:
 		return out, verifyDeleted(e.Audit.Finding, finding)
+	case LateEntry:
+		return out, verifyLate(e.Audit.Finding, finding, version, before)
 	}
 	return out, verifyAltered(e.Audit.Finding, finding, version, result)
 }
@@ -96,7 +100,7 @@ func openFinding(p *FindingProof, body *AuditBody, version *opened) (*Finding, e
 
 // verifyDeleted checks that the finding says that the row was not there.
 func verifyDeleted(p *FindingProof, f *Finding) error {
-	gone := []string{VerdictDeleted, VerdictRestored, VerdictChangedInGap}
+	gone := []string{VerdictDeleted, VerdictRestored, VerdictChangedInGap, VerdictChangedAfterFinal}
 	if !slices.Contains(gone, f.Verdict) || f.Present != nil || len(f.Columns) > 0 {
 		return invalid("the finding does not say that the row was gone")
 	}
@@ -106,11 +110,32 @@ func verifyDeleted(p *FindingProof, f *Finding) error {
 	return nil
 }
 
+// verifyLate checks that the version gives a clinical date that was surely over
+// when the chain did not hold it yet. So this does not rest on the audit alone.
+func verifyLate(p *FindingProof, f *Finding, version *opened, before rules.Anchor) error {
+	if f.Verdict != VerdictLateEntry || f.Present != nil || len(f.Columns) != 1 || p.Key != nil || p.Present != nil {
+		return invalid("the finding does not say that the version was entered late")
+	}
+	if seen := version.header.Seen; seen != commit.Stream && seen != commit.Fetch {
+		return invalid("the version was found by a %s, which does not tell when it was entered", seen)
+	}
+	i := slices.IndexFunc(version.header.Columns, func(c row.Column) bool { return c.Name == f.Columns[0] })
+	if i < 0 || !version.opening.Columns[i].Open {
+		return invalid("the clinical date is not shown")
+	}
+	date, ok := version.opening.Columns[i].Value.LatestMoment()
+	if !ok || date >= before.Time {
+		return invalid("the clinical date is not before the anchor that does not hold the version yet")
+	}
+	return nil
+}
+
 // verifyAltered compares the digests that the audit found with the committed
 // ones; the columns that differ must be those that the finding names. It marks
 // them in the result.
 func verifyAltered(p *FindingProof, f *Finding, version *opened, result *Result) error {
-	changed := []string{VerdictAltered, VerdictStale, VerdictRestored, VerdictHistoryBroken, VerdictChangedInGap}
+	changed := []string{VerdictAltered, VerdictStale, VerdictRestored, VerdictHistoryBroken, VerdictChangedInGap,
+		VerdictChangedAfterFinal}
 	if !slices.Contains(changed, f.Verdict) || len(f.Present) != len(version.header.Columns) {
 		return invalid("the finding does not say that the row was altered")
 	}

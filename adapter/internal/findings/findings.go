@@ -34,7 +34,21 @@ const (
 	HistoryBroken  Verdict = "history broken"
 	ChangedInGap   Verdict = "changed in a gap"
 	Unverifiable   Verdict = "unverifiable"
+
+	// Of recorded changes: the row is as the log says, and that is the matter.
+	LateEntry         Verdict = "late entry"
+	ChangedAfterFinal Verdict = "changed after final"
 )
+
+// Deviates reports whether the verdict says that a row is not as its last version
+// recorded it. Others speak of its history.
+func (v Verdict) Deviates() bool {
+	switch v {
+	case Altered, Deleted, UnloggedInsert, Stale, Restored, ChangedInGap, Unverifiable:
+		return true
+	}
+	return false
+}
 
 // A Moment is a point in time, with the height of the block that anchors it
 // where there is one.

@@ -18,6 +18,7 @@ type applier struct {
 	comparer *rows.Comparer
 
 	place     place
+	arrival   arrival
 	skip      skipper
 	passed    []uint64 // fences
 	changes   uint64
@@ -43,6 +44,7 @@ func (a *applier) apply(events []event) error {
 	// fences alone are worth no sync: whoever reads one row waits for one.
 	if moved {
 		a.batch.Set(positionName, a.place.append(nil))
+		a.arrival.logged(a.batch)
 	}
 	return nil
 }
@@ -58,6 +60,7 @@ func (a *applier) event(e *event) error {
 		a.place = place{position: e.commit.Position}
 		a.committed = true
 		a.time = e.commit.Time
+		a.arrival.tell(e.commit.Time)
 		return nil
 	case e.fence != nil:
 		a.passed = append(a.passed, e.fence.ID)
@@ -90,6 +93,7 @@ func (a *applier) change(c *tap.Change) error {
 		a.place.eventID = c.EventID
 	}
 	a.changes++
+	a.arrival.tell(c.Time)
 	if err := a.before(c); err != nil {
 		return err
 	}
@@ -148,6 +152,9 @@ func (a *applier) record(c *tap.Change, op commit.Op, key, cells []row.Value) er
 	v := rows.Version{Table: c.Table, Op: op, Seen: a.seen(), Key: key, Cells: cells, EventID: c.EventID}
 	if !c.Time.IsZero() {
 		v.EventTime = c.Time.UnixMicro()
+	}
+	if rules := a.rules[c.Table.Name]; rules != nil {
+		return a.recordJudged(rules, c, v)
 	}
 	_, err := a.recorder.Record(a.batch, v)
 	return err

@@ -24,6 +24,9 @@ func (s *session) takeIn(ctx context.Context) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
+	if err := s.meet(ctx); err != nil {
+		return err
+	}
 	s.wake()
 	for {
 		select {

@@ -86,7 +86,7 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 		return err
 	}
 	if c.Table.Refused == "" {
-		if err := a.recorder.CheckTable(c.Table); err != nil {
+		if err := a.checkTable(c.Table); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/cause"
+	"github.com/emrbchain/emrbchain/adapter/internal/clinical"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
@@ -33,6 +34,7 @@ import (
 // Options of an Ingest.
 type Options struct {
 	Mappings  []rows.Mapping
+	Rules     []clinical.Rules
 	ChunkRows int // rows per scan; 0 means 2,000
 	Logger    zerolog.Logger
 	Now       func() time.Time
@@ -82,6 +84,8 @@ type session struct {
 	states    map[string]TableState
 	book      *cause.Book
 	place     place
+	arrival   arrival
+	rules     map[string]*clinical.Rules
 	fences    *fences
 	work      chan struct{} // a table may need a scan
 	mu        sync.Mutex    // guards tables and states, and orders batches, between stream and scans
@@ -110,10 +114,18 @@ func (i *Ingest) Run(ctx context.Context, t tap.Tap) error {
 // attach prepares a session from the log's state and the source's tables.
 func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table),
-		fences: newFences(), work: make(chan struct{}, 1)}
+		rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
+	for n := range i.options.Rules {
+		if r := &i.options.Rules[n]; r.Any() {
+			s.rules[r.Table] = r
+		}
+	}
 	s.recorder = rows.NewRecorder(i.log.Origin(), s.described.Assurance, i.options.Mappings)
 	var err error
 	if s.place, err = readPlace(i.log); err != nil {
+		return nil, err
+	}
+	if s.arrival, err = readArrival(i.log, i.options.Now().UnixMilli()); err != nil {
 		return nil, err
 	}
 	if s.states, err = Tables(i.log); err != nil {
@@ -150,7 +162,7 @@ func (s *session) meetTables(listed []tap.Table) error {
 			t := &listed[n]
 			s.tables[t.Name] = t
 			if t.Refused == "" {
-				if err := s.recorder.CheckTable(t); err != nil {
+				if err := s.checkTable(t); err != nil {
 					return err
 				}
 			}

@@ -60,7 +60,7 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 		if err != nil {
 			return err
 		}
-		a := &applier{follower: follower{session: s}, place: s.place, skip: skip}
+		a := &applier{follower: follower{session: s}, place: s.place, skip: skip, arrival: s.arrival}
 		s.mu.Lock()
 		err = s.log.Update(func(b *recordlog.Batch) error {
 			a.batch = b
@@ -73,7 +73,8 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 		if err != nil {
 			return fmt.Errorf("log a batch of %d events: %w", len(events), err)
 		}
-		skip, s.place = a.skip, a.place
+		skip, s.place, s.arrival = a.skip, a.place, a.arrival
+		s.arrival.caught = s.arrival.caught || len(a.passed) > 0
 		s.progress(a)
 		clear(events)
 		if err := s.publish(ctx, a); err != nil {

@@ -142,7 +142,7 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 // one to compare with.
 func (s *session) isOpen(f findings.Finding) (open bool, err error) {
 	err = findings.OfRow(s.log, f.Table, f.Key, func(held *findings.Finding) error {
-		if held.Verdict != findings.HistoryBroken && held.Leaf == f.Leaf && slices.Equal(held.Present, f.Present) {
+		if held.Verdict.Deviates() && held.Leaf == f.Leaf && slices.Equal(held.Present, f.Present) {
 			open = true
 		}
 		return nil

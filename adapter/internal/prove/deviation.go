@@ -26,34 +26,42 @@ type found struct {
 // speaks of a version: of the given one, or of any where number is 0; the last
 // that was opened, if there are several.
 func (p *proof) finding(e *recordlog.Entry, number uint64) (*found, bool, error) {
-	audit, leaves, ok, err := p.Audited(p.table)
-	if err != nil || !ok {
+	hit, err := p.lastFinding(func(f *evidence.Finding) bool {
+		return f.Leaf != commit.NoPrevious && (number == 0 || f.Version == number) && (f.Present != nil || provesGone(f))
+	})
+	if err != nil || hit == nil {
 		return nil, false, err
-	}
-	var hit *found
-	tree := new(evidence.Tree)
-	for i, leaf := range leaves {
-		if err := tree.Add(leaf); err != nil {
-			return nil, false, err
-		}
-		f, err := evidence.ParseFinding(leaf)
-		if err != nil {
-			return nil, false, err
-		}
-		speaks := f.Table == p.table && bytes.Equal(f.Key, p.key) && f.Leaf != commit.NoPrevious &&
-			(number == 0 || f.Version == number) && (f.Present != nil || provesGone(f))
-		if speaks && (hit == nil || f.FirstBad >= hit.finding.FirstBad) {
-			hit = &found{audit: audit, finding: f, bytes: leaf, index: uint64(i), tree: tree}
-		}
-	}
-	if hit == nil {
-		return nil, false, nil
 	}
 	hit.versions, err = p.Log.Entry(hit.finding.Leaf)
 	if err == nil && hit.versions.Header.Op == commit.Delete {
 		return nil, false, nil // a row that is back after its deletion is no version to be proven gone
 	}
 	return hit, err == nil, err
+}
+
+// lastFinding returns the finding of the row that the last audit of its table
+// holds and that is wanted; the last that was opened, if there are several.
+func (p *proof) lastFinding(wanted func(*evidence.Finding) bool) (*found, error) {
+	audit, leaves, ok, err := p.Audited(p.table)
+	if err != nil || !ok {
+		return nil, err
+	}
+	var hit *found
+	tree := new(evidence.Tree)
+	for i, leaf := range leaves {
+		if err := tree.Add(leaf); err != nil {
+			return nil, err
+		}
+		f, err := evidence.ParseFinding(leaf)
+		if err != nil {
+			return nil, err
+		}
+		speaks := f.Table == p.table && bytes.Equal(f.Key, p.key) && wanted(f)
+		if speaks && (hit == nil || f.FirstBad >= hit.finding.FirstBad) {
+			hit = &found{audit: audit, finding: f, bytes: leaf, index: uint64(i), tree: tree}
+		}
+	}
+	return hit, nil
 }
 
 // provesGone reports whether a finding without values says that the row was
@@ -63,46 +71,56 @@ func provesGone(f *evidence.Finding) bool {
 		return false
 	}
 	switch f.Verdict {
-	case evidence.VerdictDeleted, evidence.VerdictRestored, evidence.VerdictChangedInGap:
+	case evidence.VerdictDeleted, evidence.VerdictRestored, evidence.VerdictChangedInGap, evidence.VerdictChangedAfterFinal:
 		return true
 	}
 	return false
 }
 
-// deviation makes evidence that a row was found altered or gone.
+// deviation makes evidence that a row was found altered or gone, or was changed
+// after a version that was final.
 func (p *proof) deviation(ctx context.Context, f *found, key []row.Value) (*evidence.Evidence, error) {
 	out := &evidence.Evidence{Claim: evidence.Altered, LogKey: p.LogKey}
 	if f.finding.Present == nil {
 		out.Claim = evidence.Deleted
 	}
-	if err := p.fill(out, f.versions, nil); err != nil {
+	cells, show, err := p.final(ctx, f, key)
+	if err != nil {
 		return nil, err
 	}
+	if err := p.fill(out, f.versions, cells, show); err != nil {
+		return nil, err
+	}
+	if err := p.audited(out, f); err != nil || out.Claim == evidence.Deleted {
+		return out, err
+	}
+	return out, p.reveal(ctx, out.Audit.Finding, f, key)
+}
+
+// audited adds the audit's entry and the finding that stands in it.
+func (p *proof) audited(out *evidence.Evidence, f *found) error {
 	_, after, ok, err := p.Around(f.audit)
 	if err != nil {
-		return nil, fmt.Errorf("find the anchor of the audit: %w", err)
+		return fmt.Errorf("find the anchor of the audit: %w", err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("the audit that found it is %w", ErrNotAnchored)
+		return fmt.Errorf("the audit that found it is %w", ErrNotAnchored)
 	}
 	audit, err := p.Log.Entry(f.audit)
 	if err != nil {
-		return nil, fmt.Errorf("read the audit's entry: %w", err)
+		return fmt.Errorf("read the audit's entry: %w", err)
 	}
-	entry, err := p.entry(audit, after, []row.Value{row.NewBytes(audit.Body)})
+	entry, err := p.entry(audit, after, []row.Value{row.NewBytes(audit.Body)}, all)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	inclusion, err := f.tree.Prove(f.index)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	proof := &evidence.FindingProof{Finding: f.bytes, Index: f.index, Inclusion: inclusion}
-	out.Audit = &evidence.Audit{Entry: *entry, Finding: proof}
-	if out.Claim == evidence.Deleted {
-		return out, nil
-	}
-	return out, p.reveal(ctx, proof, f, key)
+	out.Audit = &evidence.Audit{Entry: *entry,
+		Finding: &evidence.FindingProof{Finding: f.bytes, Index: f.index, Inclusion: inclusion}}
+	return nil
 }
 
 // reveal shows the version's key and the values that the audit found, where

@@ -30,7 +30,7 @@ func (p *proof) intact(ctx context.Context, out *evidence.Evidence, e *recordlog
 	if err != nil {
 		return fmt.Errorf("read the audit's entry: %w", err)
 	}
-	entry, err := p.entry(audit, after, []row.Value{row.NewBytes(audit.Body)})
+	entry, err := p.entry(audit, after, []row.Value{row.NewBytes(audit.Body)}, all)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@
 // a fresh reading of the row.
 //
 // A row that is as its latest version says is proven with its values open, and
-// with the last audit that found it so. A row of which the last audit holds a finding is proven altered or deleted,
-// against the version that the finding speaks of; the values that the audit
+// with the last audit that found it so; or as a late entry, where that audit holds
+// it for one. A row of which the last audit holds another finding is proven altered
+// or deleted, or changed after it was final, against the version that the finding
+// speaks of; the values that the audit
 // found are shown where the row still has them.
 package prove
 
@@ -12,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/clinical"
 	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -53,6 +56,9 @@ type Sources struct {
 	// Listed returns the leaf of the last audit, and which versions its manifest
 	// lists; ok is false before the first.
 	Listed func() (leaf uint64, listed func(leaf uint64) bool, ok bool, err error)
+	// Rules returns what is configured of a table's final rows, nil for nothing; may
+	// be nil.
+	Rules func(table string) *clinical.Rules
 }
 
 // Row makes the evidence of a row: of one of its versions, or of the latest
@@ -75,6 +81,11 @@ func Row(ctx context.Context, s Sources, table string, key []row.Value, version 
 	}
 	if cells == nil && version == 0 && e.Header.Op != commit.Delete {
 		return nil, ErrNotAudited
+	}
+	if cells != nil {
+		if out, err := p.late(e, cells); err != nil || out != nil {
+			return out, err
+		}
 	}
 	return p.committed(ctx, e, cells)
 }
@@ -126,14 +137,17 @@ func (p *proof) present(ctx context.Context, e *recordlog.Entry, key []row.Value
 // the last audit did.
 func (p *proof) committed(ctx context.Context, e *recordlog.Entry, cells []row.Value) (*evidence.Evidence, error) {
 	out := &evidence.Evidence{Claim: evidence.Committed, LogKey: p.LogKey}
-	if err := p.fill(out, e, cells); err != nil {
+	if err := p.fill(out, e, cells, all); err != nil {
 		return nil, err
 	}
 	return out, p.intact(ctx, out, e)
 }
 
+// all shows every column.
+func all(int) bool { return true }
+
 // fill proves a version and the anchors around it.
-func (p *proof) fill(out *evidence.Evidence, e *recordlog.Entry, cells []row.Value) error {
+func (p *proof) fill(out *evidence.Evidence, e *recordlog.Entry, cells []row.Value, show func(column int) bool) error {
 	before, after, ok, err := p.Around(e.Header.Index)
 	if err != nil {
 		return fmt.Errorf("find the anchors around leaf %d: %w", e.Header.Index, err)
@@ -144,7 +158,7 @@ func (p *proof) fill(out *evidence.Evidence, e *recordlog.Entry, cells []row.Val
 	if out.Before, err = receipt.Parse(before.Receipt); err != nil {
 		return fmt.Errorf("read the receipt of size %d: %w", before.Size, err)
 	}
-	entry, err := p.entry(e, after, cells)
+	entry, err := p.entry(e, after, cells, show)
 	if err != nil {
 		return err
 	}
@@ -152,15 +166,16 @@ func (p *proof) fill(out *evidence.Evidence, e *recordlog.Entry, cells []row.Val
 	return nil
 }
 
-// entry opens a leaf under an anchor. Columns are open where there are cells.
-func (p *proof) entry(e *recordlog.Entry, after Anchor, cells []row.Value) (*evidence.Entry, error) {
+// entry opens a leaf under an anchor. Columns are open where there are cells and
+// they are to be shown.
+func (p *proof) entry(e *recordlog.Entry, after Anchor, cells []row.Value, show func(column int) bool) (*evidence.Entry, error) {
 	owner, err := p.Log.OwnerKey(e.Owner)
 	if err != nil {
 		return nil, fmt.Errorf("open the version: %w", err)
 	}
 	var c commit.Committer
 	k := owner.VersionKey(e.Header.Log, e.Header.Index)
-	opening, err := c.Open(k, &e.Header, cells, e.Digests, func(int) bool { return true })
+	opening, err := c.Open(k, &e.Header, cells, e.Digests, show)
 	if err != nil {
 		return nil, fmt.Errorf("open the version: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/clinical"
 	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/adapter/internal/logtest"
 	"github.com/emrbchain/emrbchain/adapter/internal/prove"
@@ -30,6 +31,7 @@ type hospital struct {
 	anchors []prove.Anchor
 	audit   uint64 // leaf of the last audit; 0 before
 	listed  map[uint64]bool
+	found   [][]byte // findings that the next audit enters
 }
 
 func newHospital(t *testing.T) *hospital {
@@ -96,11 +98,14 @@ func (h *hospital) enterAudit(intact ...int64) {
 		h.must(m.Add(evidence.ManifestRow{Table: "t", Key: logtest.Key(id), Version: head.Version, Commitment: e.Leaf.Commitment}))
 		h.listed[head.Index] = true
 	}
-	var none evidence.Tree
-	root, err := none.Root()
+	var findings evidence.Tree
+	for _, f := range h.found {
+		h.must(findings.Add(f))
+	}
+	root, err := findings.Root()
 	h.must(err)
 	body := evidence.AuditBody{Coverage: []evidence.Coverage{{Table: "t", Complete: true}}, ManifestRoot: m.Root(),
-		ManifestCount: m.Count(), FindingsRoot: root}
+		ManifestCount: m.Count(), FindingsRoot: root, FindingsCount: findings.Size()}
 	h.must(h.log.Update(func(b *recordlog.Batch) (err error) {
 		h.audit, err = b.AppendEvent(commit.Audit, body.Append(nil))
 		return err
@@ -128,7 +133,10 @@ func (h *hospital) Fetch(_ context.Context, _ string, asked [][]row.Value) (tap.
 func (h *hospital) prove(id int64, version uint64) (*evidence.Result, error) {
 	h.t.Helper()
 	s := prove.Sources{Log: h.log, LogKey: h.key.VerifierKey(), Rows: h, Around: h.around,
-		Audited: func(string) (uint64, [][]byte, bool, error) { return h.audit, nil, h.audit != 0, nil },
+		Audited: func(string) (uint64, [][]byte, bool, error) { return h.audit, h.found, h.audit != 0, nil },
+		Rules: func(string) *clinical.Rules {
+			return &clinical.Rules{Table: "t", Date: "v", Final: clinical.Final{Column: "v", Values: []string{"signed", "final"}}}
+		},
 		Listed: func() (uint64, func(uint64) bool, bool, error) {
 			return h.audit, func(leaf uint64) bool { return h.listed[leaf] }, h.audit != 0, nil
 		}}

@@ -219,6 +219,19 @@ func (c *Comparer) Differences(e *recordlog.Entry, t *tap.Table, cells []row.Val
 	return c.describe(e, t, cells, w, recordlog.Head{})
 }
 
+// Holds reports whether a version committed to a value in a column, by its number.
+func (c *Comparer) Holds(e *recordlog.Entry, column int, v row.Value) (bool, error) {
+	if column < 0 || column >= len(e.Digests) || len(e.Digests) != len(e.Header.Columns) {
+		return false, nil
+	}
+	k, err := c.versionKey(e)
+	if err != nil {
+		return false, err
+	}
+	salts := commit.Salts(k, len(e.Digests))
+	return commit.ColumnDigest(salts[column], e.Header.Columns[column].Name, v) == e.Digests[column], nil
+}
+
 // CheckEntry checks that the log's copy of a version leads to the commitment
 // in its leaf.
 func (c *Comparer) CheckEntry(e *recordlog.Entry) error {
