@@ -179,3 +179,21 @@ func (b *Book) Rules(table string, version uint64) bool {
 	h := b.tables[table]
 	return h != nil && len(h.steps) > 0 && h.steps[len(h.steps)-1].Leaf > version
 }
+
+// Has reports whether a table has a step by a link at a place in the log that
+// speaks of some cells.
+func (b *Book) Has(table, link string, leaf uint64, old []row.Value) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[table]
+	if h == nil {
+		return false
+	}
+	return slices.ContainsFunc(h.steps, func(p *placed) bool {
+		if p.Link == nil || p.Leaf != leaf || p.Link.Name != link {
+			return false
+		}
+		_, ok := p.at[string(row.AppendCells(nil, old))]
+		return ok
+	})
+}

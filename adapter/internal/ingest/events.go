@@ -177,7 +177,7 @@ func (a *applier) checkBefore(c *tap.Change) error {
 		return a.broken(c, key, e, rows.Comparison{}, "the row was as its last version before a recorded change, "+
 			"though by what the source told it must have been gone or otherwise")
 	}
-	return a.broken(c, key, e, d, "the row had other values before a recorded change than its last version")
+	return a.doubted(c, key, e, d, c.Before, "the row had other values before a recorded change than its last version")
 }
 
 // checkAbsent checks that a row that the source inserts was not there. If it is
@@ -199,7 +199,7 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 		return err
 	}
 	if !m.Equal && moved == nil {
-		return a.broken(c, key, e, rows.Comparison{}, "the source inserted a row that was there: it was deleted unrecorded")
+		return a.doubted(c, key, e, rows.Comparison{}, nil, "the source inserted a row that was there: it was deleted unrecorded")
 	}
 	_, err = a.recorder.Record(a.batch, rows.Version{Table: c.Table, Op: commit.Delete, Seen: commit.Scan, Key: cells})
 	if err != nil || !m.Equal {
@@ -208,15 +208,34 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 	return a.derive(m)
 }
 
+// doubted is broken, unless what was told of other tables may turn out to
+// explain it.
+func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, before []row.Value, detail string) error {
+	if err := a.flush(); err != nil { // what was gathered may lead to it
+		return err
+	}
+	if !a.mayFollow(c.Table.Name) {
+		return a.broken(c, key, e, d, detail)
+	}
+	one := &doubt{leaf: a.batch.Next(), version: e.Header.Index, table: c.Table, before: before, finding: a.broke(c, key, e, d, detail)}
+	a.batch.Set(one.name(), one.append(nil))
+	a.doubts = append(a.doubts, one)
+	return nil
+}
+
 // broken records that a row's history does not fit together, as an entry and
 // as a finding.
 func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) error {
+	return enter(a.log, a.batch, commit.Break, a.broke(c, key, e, d, detail))
+}
+
+func (a *applier) broke(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) findings.Finding {
 	f := findings.Finding{Verdict: findings.HistoryBroken, Table: c.Table.Name, Key: key, Leaf: commit.NoPrevious,
 		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
 	if e != nil {
 		f.Version, f.Leaf, f.LastGood.Time = e.Header.Version, e.Header.Index, min(e.Leaf.Time, f.FirstBad.Time)
 	}
-	return enter(a.log, a.batch, commit.Break, f)
+	return f
 }
 
 // enter opens a finding and binds it by an entry of the log.

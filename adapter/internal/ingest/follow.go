@@ -173,9 +173,13 @@ func pick(names []string, cells []row.Value, wanted []string) []row.Value {
 	return out
 }
 
-// gather adds a move to its group; fresh is false if it is in it. One that
+// gather adds a move to its group; fresh is false if it is in it, or was found
+// to follow before. One that
 // depends on another of the group begins a new one.
 func (f *follower) gather(m *move) (fresh bool) {
+	if m.at != noLeaf && f.book.Has(m.child.Name, m.ref.Name, m.at, m.old) {
+		return false
+	}
 	old := string(row.AppendCells(nil, m.old))
 	g := f.group(m)
 	if g != nil && g.known[old] {

@@ -83,12 +83,13 @@ type session struct {
 	tables    map[string]*tap.Table // as they stand now
 	states    map[string]TableState
 	book      *cause.Book
+	doubts    []*doubt
 	place     place
 	arrival   arrival
 	rules     map[string]*clinical.Rules
 	fences    *fences
 	work      chan struct{} // a table may need a scan
-	mu        sync.Mutex    // guards tables and states, and orders batches, between stream and scans
+	mu        sync.Mutex    // guards tables, states and doubts, and orders batches, between stream and scans
 }
 
 // Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
@@ -132,6 +133,9 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 		return nil, err
 	}
 	if s.book, err = readBook(i.log); err != nil {
+		return nil, err
+	}
+	if s.doubts, err = readDoubts(i.log); err != nil {
 		return nil, err
 	}
 	listed, err := t.Tables(ctx)

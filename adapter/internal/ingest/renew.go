@@ -144,6 +144,24 @@ func (f *follower) derive(m rows.Standing) error {
 	return nil
 }
 
+// deriveAll derives what follows from what must have become of rows.
+func (s *session) deriveAll(must []rows.Standing) error {
+	if len(must) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Update(func(b *recordlog.Batch) error {
+		f := &follower{session: s, batch: b}
+		for _, one := range must {
+			if err := f.derive(one); err != nil {
+				return err
+			}
+		}
+		return f.flush()
+	})
+}
+
 // deriveBy follows one reference to a row that went or changed by a rule.
 func (f *follower) deriveBy(next *tap.Table, ref *tap.Reference, v *cause.Version, did cause.Did) error {
 	link := did.Step.Link

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -17,61 +18,105 @@ import (
 
 // settle looks at every row that a rule of some table concerns, and at no other:
 // a row that is as the rule makes it is recorded so, any other is a finding. Rules
-// that follow from what was found are settled too. What is settled is forgotten.
+// that follow from what was found are settled too. What was told before it began
+// is forgotten then; what is told meanwhile is for the next time.
 func (s *session) settle(ctx context.Context) error {
+	horizon, left := s.log.Size(), 0
+	looked := make(map[string]uint64) // by table: the size of the log when it was last looked at
 	for {
-		settled := false
-		for _, table := range s.unsettled() {
-			done, err := s.settleTable(ctx, table)
+		table, ok := s.unsettled(horizon, looked)
+		if !ok {
+			more, err := s.resolve(horizon, false)
 			if err != nil {
-				return fmt.Errorf("settle what was told of %s: %w", table, err)
+				return fmt.Errorf("settle changes in doubt: %w", err)
 			}
-			settled = settled || done
+			if more {
+				continue
+			}
+			break
 		}
-		if !settled {
-			return nil
+		size := s.log.Size()
+		n, err := s.settleTable(ctx, table, size)
+		if err != nil {
+			return fmt.Errorf("settle what was told of %s: %w", table, err)
 		}
+		looked[table], left = size, left+n
 	}
+	if left > 0 { // they are looked at again, with what was told since
+		time.AfterFunc(busyPause, s.wake)
+		return nil
+	}
+	return s.forgetAll(horizon, looked)
 }
 
-// unsettled lists the tables that rules wait of. Those of a table that is not
-// taken in whole wait until it is: a row of it may still be read as it was before.
-func (s *session) unsettled() []string {
+// unsettled returns a table of which something was told before a place in the
+// log that was not looked at. What was told of a table that is not taken in whole
+// waits until it is: a row of it may still be read as it was before.
+func (s *session) unsettled(horizon uint64, looked map[string]uint64) (table string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pending, _ := s.book.Pending()
-	return slices.DeleteFunc(pending, func(table string) bool { return !s.states[table].Baselined })
-}
-
-// settleTable settles the rules of a table that are durable now.
-func (s *session) settleTable(ctx context.Context, table string) (done bool, err error) {
-	size := s.log.Size()
-	if err := s.carryOut(ctx, table, size); err != nil {
-		return false, err
-	}
-	s.mu.Lock()
-	refused := s.tables[table] == nil || s.tables[table].Refused != ""
-	s.mu.Unlock()
-	r := &renewer{session: s}
-	if !refused {
-		if err := s.settleRows(ctx, table, size, r); err != nil {
-			return false, err
+	for _, table := range pending {
+		fresh := slices.ContainsFunc(s.book.Steps(table), func(step cause.Step) bool {
+			return step.Leaf < horizon && step.Entry >= looked[table]
+		})
+		if s.states[table].Baselined && fresh {
+			return table, true
 		}
 	}
-	if r.left > 0 { // they are looked at again, with what was told since
-		time.AfterFunc(busyPause, s.wake)
-		return false, nil
+	return "", false
+}
+
+// forgetAll forgets what was looked at.
+func (s *session) forgetAll(horizon uint64, looked map[string]uint64) error {
+	for _, last := range []bool{false, true} {
+		before := horizon
+		if !last {
+			before = ^uint64(0) // what is about to be forgotten may explain later ones
+		}
+		if _, err := s.resolve(before, last); err != nil {
+			return fmt.Errorf("settle changes in doubt: %w", err)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err = s.log.Update(func(b *recordlog.Batch) error {
-		s.forget(b, table, size)
+	if len(s.doubts) > 0 { // for which it may still be needed
+		time.AfterFunc(busyPause, s.wake)
+		return nil
+	}
+	if len(looked) == 0 {
+		return nil
+	}
+	err := s.log.Update(func(b *recordlog.Batch) error {
+		for table := range looked {
+			s.forget(b, table, horizon)
+		}
 		return nil
 	})
 	if err == nil {
 		s.announce()
 	}
-	return true, err
+	if tables, _ := s.book.Pending(); len(tables) > 0 {
+		s.wake()
+	}
+	return err
+}
+
+// settleTable looks at the rows of a table that rules concern, and returns how
+// many must be looked at again.
+func (s *session) settleTable(ctx context.Context, table string, size uint64) (left int, err error) {
+	if err := s.carryOut(ctx, table, size); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	refused := s.tables[table] == nil || s.tables[table].Refused != ""
+	s.mu.Unlock()
+	if refused {
+		return 0, nil
+	}
+	r := &renewer{session: s}
+	err = s.settleRows(ctx, table, size, r)
+	return r.left, err
 }
 
 // carryOut records that the rows of a table that was emptied are gone. Whether
@@ -132,13 +177,18 @@ func (s *session) bury(table string, keys [][]byte, before uint64) error {
 	})
 }
 
-// settleRows reads the rows that rules concern, by key.
+// settleRows reads the rows that rules concern, by key. What must have become of
+// them is followed further, whatever has become of them since.
 func (s *session) settleRows(ctx context.Context, table string, size uint64, r *renewer) error {
 	comparer := rows.NewComparer(s.log)
 	comparer.Accept(s.book)
 	var keys [][]row.Value
+	var must []rows.Standing
 	read := func() error {
-		defer func() { keys = nil }()
+		defer func() { keys, must = nil, nil }()
+		if err := s.deriveAll(must); err != nil {
+			return err
+		}
 		return s.settleKeys(ctx, table, keys, r)
 	}
 	err := s.log.Heads(ctx, table, func(_ []byte, h recordlog.Head) error {
@@ -149,9 +199,12 @@ func (s *session) settleRows(ctx context.Context, table string, size uint64, r *
 		if err != nil {
 			return err
 		}
-		concerned, err := comparer.Concerned(e, size)
+		concerned, one, err := comparer.Concerned(e, size)
 		if err != nil {
 			return err
+		}
+		if one != nil {
+			must = append(must, *one)
 		}
 		if keys = append(keys, concerned...); len(keys) < s.options.ChunkRows {
 			return nil

@@ -348,15 +348,16 @@ func (c *Comparer) nearest(i *image, ways []cause.Outcome) cause.Outcome {
 
 // Concerned returns the keys at which the row of a version is to be looked for,
 // if anything that was told before the log had a size concerns it: the key that it
-// had, and the one that it may have since.
-func (c *Comparer) Concerned(e *recordlog.Entry, size uint64) ([][]row.Value, error) {
+// had, and the one that it may have since. Of a row that can stand in one way
+// alone, that way comes with them.
+func (c *Comparer) Concerned(e *recordlog.Entry, size uint64) (keys [][]row.Value, must *Standing, err error) {
 	i, err := c.image(e, nil, nil)
 	if err != nil || !i.told {
-		return nil, err
+		return nil, nil, err
 	}
 	v := i.version()
-	var keys [][]row.Value
-	for _, way := range c.book.Outcomes(v, recordlog.Window{From: size, To: size}) {
+	ways := c.book.Outcomes(v, recordlog.Window{From: size, To: size})
+	for _, way := range ways {
 		if way.Leaf == 0 {
 			continue
 		}
@@ -367,5 +368,8 @@ func (c *Comparer) Concerned(e *recordlog.Entry, size uint64) ([][]row.Value, er
 			keys = append(keys, key)
 		}
 	}
-	return keys, nil
+	if keys == nil || len(ways) > 1 {
+		return keys, nil, nil
+	}
+	return keys, &Standing{Way: ways[0], Version: v}, c.CheckEntry(e)
 }

@@ -1,0 +1,191 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// A doubt is a change that does not follow from the row's last version, while
+// rules were told of other tables that may yet turn out to concern the row: which
+// rows those took, and so what else went with them, settle has not found yet. It
+// becomes a finding unless a rule from before it explains it by then.
+type doubt struct {
+	leaf    uint64 // the log's size when the change came
+	version uint64 // leaf of the last version
+	table   *tap.Table
+	before  []row.Value // as the row was; nil: it was not there
+	finding findings.Finding
+}
+
+const doubtPrefix = "ingest/doubt/"
+
+// doubtFormat is the version of a doubt's encoding.
+const doubtFormat = 1
+
+func (d *doubt) name() string {
+	name := binary.BigEndian.AppendUint64([]byte(doubtPrefix), d.leaf)
+	return string(append(dcbor.AppendText(name, d.table.Name), d.finding.Key...))
+}
+
+// append appends the encoding: [1, leaf, version, table, columns, key, cells or
+// null, finding].
+func (d *doubt) append(b []byte) []byte {
+	b = dcbor.AppendUint(dcbor.AppendArray(b, 8), doubtFormat)
+	b = dcbor.AppendUint(dcbor.AppendUint(b, d.leaf), d.version)
+	b = dcbor.AppendText(b, d.table.Name)
+	b = dcbor.AppendBytes(b, commit.AppendColumns(nil, d.table.Columns))
+	b = dcbor.AppendArray(b, len(d.table.Key))
+	for _, at := range d.table.Key {
+		b = dcbor.AppendUint(b, uint64(at))
+	}
+	if d.before == nil {
+		b = dcbor.AppendNull(b)
+	} else {
+		b = row.AppendCells(b, d.before)
+	}
+	return dcbor.AppendBytes(b, d.finding.Append(nil))
+}
+
+func parseDoubt(b []byte) (*doubt, error) {
+	r := dcbor.NewReader(slices.Clone(b))
+	r.ArrayOf(8)
+	if f := r.Uint(); r.Err() == nil && f != doubtFormat {
+		return nil, fmt.Errorf("doubt of format %d, this program knows %d", f, doubtFormat)
+	}
+	d := &doubt{leaf: r.Uint(), version: r.Uint(), table: &tap.Table{Name: r.Text()}}
+	columns := r.Bytes()
+	for n := r.Array(); n > 0 && r.Err() == nil; n-- {
+		d.table.Key = append(d.table.Key, int(r.Uint()))
+	}
+	if r.Next() == dcbor.KindNull {
+		r.Null()
+	} else {
+		d.before = row.ReadCells(r, []row.Value{})
+	}
+	encoded := r.Bytes()
+	if err := r.Done(); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.table.Columns, err = commit.ParseColumns(columns); err != nil {
+		return nil, err
+	}
+	finding, err := findings.Parse(encoded)
+	if err != nil {
+		return nil, err
+	}
+	d.finding = *finding
+	return d, nil
+}
+
+func readDoubts(log *recordlog.Log) (list []*doubt, err error) {
+	err = log.Each(doubtPrefix, func(_ string, value []byte) error {
+		d, err := parseDoubt(value)
+		if err != nil {
+			return fmt.Errorf("read a doubt: %w", err)
+		}
+		list = append(list, d)
+		return nil
+	})
+	return list, err
+}
+
+// mayFollow reports whether rules that were told of other tables may turn out to
+// concern rows of a table, because those refer to them by more than the rules
+// speak of.
+func (s *session) mayFollow(table string) bool {
+	seen := map[string]bool{table: true}
+	queue := []string{table}
+	for len(queue) > 0 {
+		t := s.tables[queue[0]]
+		queue = queue[1:]
+		if t == nil {
+			continue
+		}
+		for _, ref := range t.References {
+			if ref.OnDelete == tap.NoAction && ref.OnUpdate == tap.NoAction {
+				continue
+			}
+			if s.book.Size(ref.Table) > 0 {
+				return true
+			}
+			if !seen[ref.Table] {
+				seen[ref.Table] = true
+				queue = append(queue, ref.Table)
+			}
+		}
+	}
+	return false
+}
+
+// resolve looks at the doubts from before a place in the log with what is known
+// by now. Explained ones go; if last is set, the others become findings.
+func (s *session) resolve(before uint64, last bool) (progress bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.doubts, func(d *doubt) bool { return d.leaf < before }) {
+		return false, nil
+	}
+	var rest []*doubt
+	err = s.log.Update(func(b *recordlog.Batch) error {
+		f := &follower{session: s, batch: b}
+		for _, d := range s.doubts {
+			if d.leaf >= before {
+				rest = append(rest, d)
+				continue
+			}
+			explained, err := f.explains(d)
+			if err != nil {
+				return err
+			}
+			if !explained && !last {
+				rest = append(rest, d)
+				continue
+			}
+			if !explained {
+				if err := enter(s.log, b, commit.Break, d.finding); err != nil {
+					return err
+				}
+			}
+			b.Set(d.name(), nil)
+			progress = true
+		}
+		return f.flush()
+	})
+	if err == nil {
+		s.doubts = rest
+	}
+	return progress, err
+}
+
+// explains reports whether what was told explains a doubt, and follows what that
+// means for the rows that refer to it.
+func (f *follower) explains(d *doubt) (bool, error) {
+	e, err := f.batch.Entry(d.version)
+	if err != nil {
+		return false, fmt.Errorf("read the row's last version: %w", err)
+	}
+	c := rows.NewComparer(f.batch)
+	c.Accept(f.book)
+	if d.before != nil {
+		found, err := c.Differences(e, d.table, d.before, d.leaf)
+		if err != nil || found.State != rows.Equal {
+			return false, err
+		}
+		return true, f.derive(found.Standing)
+	}
+	gone, moved, err := c.Gone(e, recordlog.Window{From: d.leaf, To: d.leaf})
+	if err != nil || !gone.Equal && moved == nil {
+		return false, err
+	}
+	return true, f.derive(gone)
+}
