@@ -28,6 +28,14 @@ type definition struct {
 	// created is when the table was made or rebuilt, in Unix seconds; known only
 	// where the log does not tell the form of a column.
 	created uint32
+	parents []parent
+}
+
+// A parent is a table whose changes change rows of this one, by a foreign key.
+type parent struct {
+	key     string // the foreign key's name
+	table   string // as schema.table
+	actions string
 }
 
 // A column of a definition.
@@ -322,10 +330,25 @@ func (d *definition) addNotes(create string) {
 	d.addEngineNotes()
 	for _, match := range cascadePattern.FindAllStringSubmatch(create, -1) {
 		if actions := cascades(match[3]); actions != "" {
+			d.parents = append(d.parents, parent{match[1], d.referenced(match[2]), actions})
 			d.notes = append(d.notes, "foreign key "+match[1]+" to "+match[2]+": rows changed by "+actions+
 				" leave no trace in the binary log; only a scan sees them")
 		}
 	}
+}
+
+// referenced returns the name of a table as a foreign key writes it.
+func (d *definition) referenced(quoted string) string {
+	schema, _ := tableName(d.name)
+	first, rest, both := cutOutside(quoted, ".")
+	if !both {
+		return schema + "." + unquoteName(first)
+	}
+	return unquoteName(first) + "." + unquoteName(rest)
+}
+
+func unquoteName(quoted string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(quoted, "`"), "`"), "``", "`")
 }
 
 // cascades returns the actions of a foreign key that change this table's rows.

@@ -1,6 +1,12 @@
 package mysql
 
-import "strings"
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
 
 // CoveredTypes returns the data types of TYPES.md, in capitals.
 func CoveredTypes() []string {
@@ -9,4 +15,19 @@ func CoveredTypes() []string {
 		names = append(names, strings.Fields(strings.ToUpper(rule.types))...)
 	}
 	return names
+}
+
+// SurveyAt is a survey by another clock.
+func SurveyAt(ctx context.Context, config tap.Config, now func() time.Time) (tap.Survey, error) {
+	s, err := readSettings(config.Settings)
+	if err != nil {
+		return tap.Survey{}, err
+	}
+	db, err := openReads(s)
+	if err != nil {
+		return tap.Survey{}, err
+	}
+	defer db.Close()
+	c := &inspection{settings: s, db: db, now: now}
+	return c.survey(ctx, tap.SurveyRequest{Config: config})
 }

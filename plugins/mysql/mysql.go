@@ -41,6 +41,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -71,6 +73,7 @@ func (t *Tap) Describe() tap.Description {
 		Schema:       json.RawMessage(settingsSchema),
 		Scan:         true,
 		Fetch:        true,
+		Survey:       true,
 		BeforeImages: true,
 	}
 }
@@ -88,14 +91,35 @@ func (t *Tap) Open(ctx context.Context, config tap.Config) error {
 	if err != nil {
 		return fmt.Errorf("prepare connections: %w", err)
 	}
-	c := &check{settings: s, db: db, tables: config.Tables}
-	if err := c.run(ctx); err != nil {
+	c := &inspection{settings: s, db: db, tables: config.Tables, now: time.Now}
+	if err := c.admit(ctx); err != nil {
 		db.Close()
 		return err
 	}
-	t.settings, t.db, t.tables = s, db, slices.Clone(config.Tables)
-	t.charsets, t.folded = c.charsets, c.folded
+	if t.charsets, err = readCharsets(ctx, db); err != nil {
+		db.Close()
+		return fmt.Errorf("read character sets: %w", err)
+	}
+	t.settings, t.db, t.tables, t.folded = s, db, slices.Clone(config.Tables), c.server.folded
 	return nil
+}
+
+// readCharsets returns the character set of each collation by its number.
+func readCharsets(ctx context.Context, db *sql.DB) (map[uint64]string, error) {
+	rows, err := queryStrings(ctx, db,
+		"SELECT id, character_set_name FROM information_schema.collation_character_set_applicability")
+	if err != nil {
+		return nil, err
+	}
+	charsets := make(map[uint64]string, len(rows))
+	for _, r := range rows {
+		id, err := strconv.ParseUint(r[0], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("number of a collation: %w", err)
+		}
+		charsets[id] = r[1]
+	}
+	return charsets, nil
 }
 
 // Tables implements tap.Tap.

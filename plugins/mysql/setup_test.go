@@ -56,24 +56,6 @@ func TestOpenNamesEverythingThatIsMissingAtOnce(t *testing.T) {
 	}
 }
 
-// TestMendsMend runs the SQL that Open asks for, and opens again.
-func TestMendsMend(t *testing.T) {
-	t.Parallel()
-	s := start(t, "--binlog-format=MIXED", "--binlog-row-image=MINIMAL", "--binlog-row-metadata=NO_LOG",
-		"--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
-	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM tap@'%'")
-	config := tap.Config{Settings: section(t, s, nil), Tables: []string{"emr.t"}}
-	for _, p := range problems(t, config) {
-		statement, _, _ := strings.Cut(p.Mend, " (")
-		s.Exec(statement)
-	}
-	m := mysql.New()
-	defer m.Close()
-	if err := m.Open(t.Context(), config); err != nil {
-		t.Errorf("Open after the mends: %v", err)
-	}
-}
-
 func TestServerWithoutBinaryLogIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t, "--skip-log-bin")

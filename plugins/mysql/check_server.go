@@ -1,0 +1,255 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+func (c *inspection) checkVersion(context.Context) error {
+	check := tap.Check{Thing: "server version", State: tap.CheckOK, Found: c.server.version}
+	if !c.server.supported() {
+		check.State, check.Reason = tap.CheckFail, "the tap is built and tested for MariaDB from 10.11 on"
+		check.Mend = "tap a MariaDB server of 10.11 or later"
+	}
+	c.add(check)
+	return nil
+}
+
+// supported reports whether the server is MariaDB 10.11 or later.
+func (s *server) supported() bool {
+	if !strings.Contains(s.version, "MariaDB") {
+		return false
+	}
+	parts := strings.SplitN(s.version, ".", 3)
+	if len(parts) < 3 {
+		return false
+	}
+	major, err1 := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	return err1 == nil && err2 == nil && (major > 10 || major == 10 && minor >= 11)
+}
+
+// A wanted is a server variable that should have a value.
+type wanted struct {
+	variable string
+	good     func(value string) bool
+	state    tap.CheckState // where it has another
+	reason   string
+	value    string // to give it
+	how      how
+}
+
+// how a variable is changed.
+type how uint8
+
+const (
+	atOnce       how = iota // SET GLOBAL, in force for everybody
+	bySession               // SET GLOBAL, in force for sessions that connect from then on
+	afterRestart            // in my.cnf alone
+)
+
+func is(values ...string) func(string) bool {
+	return func(value string) bool {
+		for _, v := range values {
+			if strings.EqualFold(v, value) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func wantedVariables(s *settings) []wanted {
+	own := strconv.FormatUint(uint64(s.ServerID), 10)
+	const lost = "a crash of the server may lose commits that were logged, or log entries of commits that were kept"
+	notDurable := tap.CheckFail
+	if s.AcceptNotDurable {
+		notDurable = tap.CheckWarn
+	}
+	return []wanted{
+		{"log_bin", is("1", "ON"), tap.CheckFail, "the server keeps no binary log", "binlog", afterRestart},
+		{"server_id", func(v string) bool { return v != "0" && v != own }, tap.CheckFail,
+			"the server has no id, or the tap was given the server's own", freeServerID(s), atOnce},
+		{"binlog_format", is("ROW"), tap.CheckFail, "changes are not logged as rows", "ROW", bySession},
+		{"binlog_row_image", is("FULL"), tap.CheckFail, "rows are not logged whole", "FULL", bySession},
+		{"binlog_row_metadata", is("FULL"), tap.CheckFail, "the log does not name columns", "FULL", atOnce},
+		{"innodb_flush_log_at_trx_commit", is("1", "3"), notDurable, lost, "1", atOnce},
+		{"sync_binlog", is("1"), notDurable, lost, "1", atOnce},
+		{"gtid_strict_mode", is("1", "ON"), tap.CheckWarn,
+			"the server lets GTIDs go out of order, and then cannot say after a failover what the tap has seen", "ON", atOnce},
+	}
+}
+
+// freeServerID is an id for the server that is not the tap's.
+func freeServerID(s *settings) string {
+	if s.ServerID == 1 {
+		return "2"
+	}
+	return "1"
+}
+
+func (c *inspection) checkVariables(context.Context) error {
+	for _, w := range wantedVariables(c.settings) {
+		check := tap.Check{Thing: "variable " + w.variable, State: tap.CheckOK, Found: c.server.variables[w.variable]}
+		if !w.good(check.Found) {
+			check.State, check.Reason = w.state, w.reason
+			w.mend(&check)
+		}
+		c.add(check)
+	}
+	return nil
+}
+
+func (w *wanted) mend(check *tap.Check) {
+	if w.how == afterRestart {
+		check.Mend = restart(w.variable + "=" + w.value)
+		return
+	}
+	check.SQL = []string{"SET GLOBAL " + w.variable + "=" + w.value}
+	check.Mend = "and in my.cnf, to last"
+	if w.how == bySession {
+		check.Mend += "; sessions that are open keep the old value until they connect again"
+	}
+}
+
+func restart(line string) string {
+	return "write " + line + " into the section [mariadb] of my.cnf and restart the server"
+}
+
+// checkReplica looks whether a server that replicates from another one logs
+// what it applies.
+func (c *inspection) checkReplica(ctx context.Context) error {
+	check := tap.Check{Thing: "variable log_slave_updates", State: tap.CheckOK, Found: c.server.variables["log_slave_updates"]}
+	if is("1", "ON")(check.Found) {
+		c.add(check)
+		return nil
+	}
+	if c.server.variables["gtid_slave_pos"] == "" {
+		check.Found += ", and it replicates from no other"
+		c.add(check)
+		return nil
+	}
+	check.State = tap.CheckWarn
+	check.Reason = "the server replicates from another one, or did, and does not log the changes that it takes over: the tap does not see them"
+	check.Mend = restart("log_slave_updates=ON")
+	c.add(check)
+	return nil
+}
+
+// checkServerID looks whether another reader of the log has the tap's id.
+func (c *inspection) checkServerID(ctx context.Context) error {
+	check := tap.Check{Thing: "the tap's server_id", State: tap.CheckOK, Found: "drawn at random at each start"}
+	if c.settings.randomID {
+		c.add(check)
+		return nil
+	}
+	own := strconv.FormatUint(uint64(c.settings.ServerID), 10)
+	check.Found = own
+	readers, err := queryStrings(ctx, c.db, "SHOW SLAVE HOSTS")
+	if err != nil {
+		check.State, check.Reason = tap.CheckUnknown, "only an administrator may see the ids of the log's other readers"
+		check.Mend = "as administrator: SHOW SLAVE HOSTS; no other than this tap may have the id " + own
+		c.add(check)
+		return nil
+	}
+	same := 0
+	for _, r := range readers {
+		if r[0] == own {
+			same++
+		}
+	}
+	followed, err := queryStrings(ctx, c.db, "SELECT 1 FROM information_schema.processlist "+
+		"WHERE command = 'Binlog Dump' AND user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")
+	if err != nil {
+		return err
+	}
+	if same > len(followed) {
+		check.State, check.Reason = tap.CheckWarn, "another reader of the binary log has it: the server cuts off one for the other, again and again"
+		check.Mend = "give the tap another in its setting server_id, or none"
+	}
+	c.add(check)
+	return nil
+}
+
+// checkConnections compares the account's limit with what the tap opens.
+func (c *inspection) checkConnections(ctx context.Context) error {
+	rows, err := queryStrings(ctx, c.db, "SELECT @@SESSION.max_user_connections")
+	if err != nil {
+		return err
+	}
+	check := tap.Check{Thing: "connections of the account", State: tap.CheckOK, Found: "no limit"}
+	if limit, err := strconv.Atoi(rows[0][0]); err == nil && limit > 0 {
+		check.Found = fmt.Sprintf("at most %d", limit)
+		if limit < NeededConnections {
+			check.State = tap.CheckWarn
+			check.Reason = fmt.Sprintf("the tap may open %d at once, and fails where it may not", NeededConnections)
+			check.SQL = []string{fmt.Sprintf("ALTER USER %s WITH MAX_USER_CONNECTIONS %d", c.server.account, NeededConnections)}
+		}
+	}
+	c.add(check)
+	return nil
+}
+
+// checkEncryption looks at the connection itself.
+func (c *inspection) checkEncryption(ctx context.Context) error {
+	rows, err := queryStrings(ctx, c.db, "SHOW SESSION STATUS LIKE 'Ssl_version'")
+	if err != nil {
+		return err
+	}
+	network, address := c.settings.network()
+	check := tap.Check{Thing: "connection", State: tap.CheckOK, Found: network + " " + address}
+	local := network == "unix" || isLoopback(c.settings.Host)
+	switch encrypted := len(rows) > 0 && rows[0][1] != ""; {
+	case encrypted:
+		check.Found += ", " + rows[0][1]
+		if c.settings.TLS == tlsRequired && !local {
+			check.State, check.Reason = tap.CheckWarn, "the server's certificate is not checked, so that another machine may pass for it"
+			check.Mend = "set tls: verify, and tls_ca if an authority of your own signed the certificate"
+		}
+	case local:
+		check.Found += ", not encrypted, on this machine"
+	default:
+		check.State, check.Reason = tap.CheckWarn, "rows and the password's proof travel unencrypted"
+		check.SQL = []string{"ALTER USER " + c.server.account.String() + " REQUIRE SSL"}
+		check.Mend = "set tls: verify first, and tls_ca if an authority of your own signed the certificate"
+	}
+	c.add(check)
+	return nil
+}
+
+// maxSkew is how far the clocks of host and server may differ.
+const maxSkew = 2 * time.Second
+
+// checkClock compares the server's clock with this host's, as well as a round
+// trip allows.
+func (c *inspection) checkClock(ctx context.Context) error {
+	before := c.now()
+	rows, err := queryStrings(ctx, c.db, "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)")
+	if err != nil {
+		return err
+	}
+	trip := c.now().Sub(before)
+	us, err := strconv.ParseInt(rows[0][0], 10, 64)
+	if err != nil {
+		return fmt.Errorf("read the server's clock: %w", err)
+	}
+	skew := time.UnixMicro(us).Sub(before.Add(trip / 2))
+	check := tap.Check{Thing: "clocks", State: tap.CheckOK, Found: "server and host agree to " + agreement(skew, trip)}
+	if skew.Abs()-trip/2 > maxSkew {
+		check.Found = "the server is " + skew.Abs().Round(100*time.Millisecond).String() + " " + map[bool]string{true: "ahead of", false: "behind"}[skew > 0] + " this host"
+		check.State, check.Reason = tap.CheckWarn, "a finding names moments of both clocks, and they contradict each other"
+		check.Mend = "let both follow one time service: timedatectl set-ntp true"
+	}
+	c.add(check)
+	return nil
+}
+
+// agreement is how well two clocks are known to agree.
+func agreement(skew, trip time.Duration) string {
+	return (skew.Abs() + trip/2).Round(time.Millisecond).String()
+}
