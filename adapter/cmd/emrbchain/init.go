@@ -13,7 +13,7 @@ import (
 func newInit() *cobra.Command {
 	var f initFlags
 	command := &cobra.Command{
-		Use:   "init DIRECTORY --tap mysql|sqlite --chain ID --member ID --table NAME=COLUMN...",
+		Use:   "init DIRECTORY --tap mysql|sqlite --chain ID --member ID --table NAME=COLUMN...|--preset NAME",
 		Short: "Make a sidecar's keys, configuration and record log",
 		Long: `Makes a directory with everything that a sidecar needs: its keys, its
 configuration, an empty record log, and the SQL that the owner of the database
@@ -21,11 +21,15 @@ is to run once. It prints what it made and what to do next. The database is
 read at most, and nothing is ever overwritten.
 
 Each table is named with the column that holds the EMR's own key of the patient
-whom a row belongs to. A table whose rows belong to no patient goes by --nobody.`,
+whom a row belongs to. A table whose rows belong to no patient goes by --nobody.
+Of a known EMR, --preset knows the tables of a patient's record, how their rows
+lead to the patient, their clinical dates, and what makes a row final.`,
 		Example: `  emrbchain init /srv/clinic --tap sqlite --database /var/lib/emr/clinic.db \
       --chain region-1 --member north-hospital --table patients=id --table visits=patient_id --nobody drugs
   emrbchain init /srv/openemr --tap mysql --host 127.0.0.1 --user emrbchain \
-      --chain region-1 --member north-hospital --table openemr.patient_data=pid`,
+      --chain region-1 --member north-hospital --table openemr.patient_data=pid
+  emrbchain init /srv/openemr --tap mysql --preset openemr --schema emr \
+      --chain region-1 --member north-hospital`,
 		Args: takes("DIRECTORY"),
 		RunE: func(command *cobra.Command, arguments []string) error {
 			if err := needFlags(command, "tap", "chain", "member"); err != nil {
@@ -52,6 +56,7 @@ type initFlags struct {
 	memberKey               string
 	tables                  []string
 	nobody                  []string
+	preset, schema          string
 	logDirectory, socket    string
 	http                    string
 
@@ -69,6 +74,8 @@ func (f *initFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.member, "member", "", "this organisation's `id` on the chain")
 	flags.StringArrayVar(&f.tables, "table", nil, "a table and its patient column, as `NAME=COLUMN`; repeat it for more")
 	flags.StringArrayVar(&f.nobody, "nobody", nil, "a table whose rows belong to no patient, by `NAME`; repeat it for more")
+	flags.StringVar(&f.preset, "preset", "", "the tables of a known EMR: openemr or openmrs, in place of --table and --nobody; its `name`")
+	flags.StringVar(&f.schema, "schema", "", "the preset's database by the `name` that it has here (default the preset's)")
 	flags.StringVar(&f.database, "database", "", "sqlite: the database `file`")
 	flags.StringVar(&f.host, "host", "127.0.0.1", "mysql: the server's `host`")
 	flags.Uint16Var(&f.port, "port", 3306, "mysql: the server's `port`")

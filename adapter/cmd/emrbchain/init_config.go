@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/config"
+	"github.com/emrbchain/emrbchain/configs"
 )
 
 // configText writes the sidecar's configuration.
@@ -31,7 +32,12 @@ func (p *initPlan) configText(tables []config.Table) string {
 	for _, s := range p.source.settings {
 		y.indented("    ", s.name, s.value, s.says)
 	}
-	y.tables(tables)
+	if text, ok := configs.Preset(f.preset); ok {
+		y.line("  tables:")
+		y.WriteString(configs.Tables(text, f.preset, f.schema))
+	} else {
+		y.tables(tables)
+	}
 	y.section("http", "for machines beside the sidecar; an empty listen is none")
 	y.field("listen", f.http, "")
 	if f.http != "" {

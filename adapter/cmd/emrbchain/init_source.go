@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/config"
+	"github.com/emrbchain/emrbchain/configs"
 	"github.com/emrbchain/emrbchain/plugins/sqlite"
 )
 
@@ -34,6 +35,9 @@ type setting struct {
 
 // readTables reads the tables, those with patients first.
 func (f *initFlags) readTables() ([]config.Table, error) {
+	if f.preset != "" || f.schema != "" {
+		return f.presetTables()
+	}
 	var tables []config.Table
 	for _, text := range f.tables {
 		name, column, ok := strings.Cut(text, "=")
@@ -49,6 +53,34 @@ func (f *initFlags) readTables() ([]config.Table, error) {
 		return nil, usagef("--table is missing; name each table to protect with its patient column, as NAME=COLUMN")
 	}
 	return tables, nil
+}
+
+// presetTables reads the tables of a preset.
+func (f *initFlags) presetTables() ([]config.Table, error) {
+	text, ok := configs.Preset(f.preset)
+	switch {
+	case f.preset == "":
+		return nil, usagef("--schema names the database of a preset; add --preset, or write DATABASE.TABLE=COLUMN in --table")
+	case !ok:
+		return nil, usagef("--preset: there is none of the name %q; write %s", f.preset, strings.Join(configs.Presets(), " or "))
+	case len(f.tables)+len(f.nobody) > 0:
+		return nil, usagef("--preset lists the tables; add others to the configuration that it makes, without --table and --nobody")
+	case f.tap != "mysql":
+		return nil, usagef("--preset: %s runs on MariaDB; write --tap mysql", f.preset)
+	case strings.ContainsAny(f.schema, " .\"'`#:{}[],\\\t\n"):
+		return nil, usagef("--schema: %q is not a database's plain name; give --table for each table instead", f.schema)
+	case f.schema == "":
+		f.schema = f.preset
+	}
+	c, err := config.Parse(f.preset, []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.Source.Tables {
+		t := &c.Source.Tables[i]
+		t.Name = f.schema + strings.TrimPrefix(t.Name, f.preset)
+	}
+	return c.Source.Tables, nil
 }
 
 func (f *initFlags) readSource(ctx context.Context, directory string, tables []config.Table) (source, error) {
