@@ -177,6 +177,17 @@ func (h *Host) Close() error {
 	return h.closeErr
 }
 
+// Detach lets go of a tap without closing it: one that is attached to goes on
+// to serve whoever opened it.
+func (h *Host) Detach() {
+	h.once.Do(func() {
+		h.end(ErrClosed)
+		h.stop()
+		h.watching.Wait()
+		h.link.close()
+	})
+}
+
 func (h *Host) closeTap() error {
 	err := h.client.Close()
 	if err == nil {

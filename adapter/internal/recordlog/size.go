@@ -42,3 +42,10 @@ func (l *Log) DiskUse() (used, free uint64, err error) {
 	}
 	return used, free, nil
 }
+
+// VersionBytes is about what one row version takes on disk, index and tree
+// included: a digest per column, and what a row of any width takes. A test
+// measures it.
+func VersionBytes(columns, keyBytes int) uint64 {
+	return uint64(200 + 34*columns + 2*keyBytes)
+}
