@@ -17,7 +17,7 @@ Exit codes: 0 success, 1 failure, 2 wrong use, 3 findings, 78 configuration.`
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	addGroup(root, "start", "See it at work:", newDemo())
+	addGroup(root, "start", "See it at work:", newDemo(), newTry())
 	addGroup(root, "setup", "Set up:", newInit(), newCheckConfig(), newDoctor())
 	addGroup(root, "service", "Run as a service:", newRun(), newNode(), newTap())
 	addGroup(root, "work", "Ask a running sidecar:", newStatus(), newAudit(), newProve(), newTrust())
