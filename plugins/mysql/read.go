@@ -132,6 +132,9 @@ func (t *Tap) read(ctx context.Context, name string, look func() (*reading, erro
 	if !t.configured(name) {
 		return tap.Chunk{}, fmt.Errorf("read table %s: %w", name, tap.ErrTable)
 	}
+	if err := t.calm(ctx); err != nil {
+		return tap.Chunk{}, fmt.Errorf("read table %s: %w", name, err)
+	}
 	generation := t.fences.generation()
 	r, err := look()
 	if err != nil {

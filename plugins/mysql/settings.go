@@ -43,6 +43,9 @@ type settings struct {
 	// SurviveOutage is for how long the sidecar may stand still without a gap; a
 	// survey holds the server's retention against it.
 	SurviveOutage string `json:"survive_outage"`
+	// MaxThreadsRunning is above how many running threads of the server reads of
+	// tables wait; 0 is no limit.
+	MaxThreadsRunning int `json:"max_threads_running"`
 
 	password string
 	tls      *tls.Config
@@ -79,7 +82,8 @@ const settingsSchema = `{
     "server_id": {"type": "integer", "minimum": 1, "maximum": 4294967295, "description": "Replication id, unique among the server and its replicas; default: random at each start"},
     "accept_not_durable": {"type": "boolean", "default": false, "description": "Follow a server that may lose commits in a crash; each restart of it is then a gap"},
     "spill_directory": {"type": "string", "description": "Directory for transactions too large for memory, in encrypted files without a name; default: TMPDIR, else /tmp"},
-    "survive_outage": {"type": "string", "default": "72h", "description": "For how long the sidecar may stand still without a gap: the server should keep its binary log for longer"}
+    "survive_outage": {"type": "string", "default": "72h", "description": "For how long the sidecar may stand still without a gap: the server should keep its binary log for longer"},
+    "max_threads_running": {"type": "integer", "minimum": 0, "default": 0, "description": "Reads of tables wait while more threads of the server run; the stream never does. 0 is no limit"}
   }
 }`
 

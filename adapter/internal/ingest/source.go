@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
@@ -31,6 +33,13 @@ func (i *Ingest) read(ctx context.Context, call func(tap.Tap) (tap.Chunk, error)
 	}
 	w := recordlog.Window{From: i.log.Size()}
 	chunk, err := call(s.tap)
+	for errors.Is(err, tap.ErrBusy) {
+		if err := s.pauseWhileBusy(ctx); err != nil {
+			return tap.Chunk{}, w, err
+		}
+		w.From = i.log.Size()
+		chunk, err = call(s.tap)
+	}
 	if err != nil {
 		return tap.Chunk{}, w, err
 	}
@@ -39,4 +48,19 @@ func (i *Ingest) read(ctx context.Context, call func(tap.Tap) (tap.Chunk, error)
 	}
 	w.To = i.log.Size()
 	return chunk, w, nil
+}
+
+// pauseWhileBusy waits before a read is tried again, so that snapshots, audits
+// and verifications wait in the middle of a table and need not begin it anew.
+func (s *session) pauseWhileBusy(ctx context.Context) error {
+	timer := time.NewTimer(busyPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-s.fences.closed:
+		return ErrDetached
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
