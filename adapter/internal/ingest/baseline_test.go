@@ -272,3 +272,18 @@ func TestReadsWithoutATapSaySo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReadsWaitForABusySource: an audit that meets one goes on in its place.
+func TestReadsWaitForABusySource(t *testing.T) {
+	b := newBench(t, 0)
+	x := newScripted(newSource(), tap.EveryVersion)
+	b.run(x)
+	b.settle()
+	x.mu.Lock()
+	x.busy = 1
+	x.mu.Unlock()
+	if _, _, err := b.ingest.Scan(t.Context(), "t", nil, 1); err != nil {
+		t.Errorf("scan of a source that was busy once: %v", err)
+	}
+	b.stop()
+}

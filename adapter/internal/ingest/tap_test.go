@@ -75,6 +75,7 @@ type scripted struct {
 	fence     uint64
 	scanned   func(n int) // called after the n-th scan has read; may be nil
 	scans     int
+	busy      int // so many scans are refused as busy
 }
 
 var _ tap.Tap = (*scripted)(nil)
@@ -131,6 +132,10 @@ func (x *scripted) Scan(_ context.Context, _ string, after []row.Value, limit in
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.busy > 0 {
+		x.busy--
+		return tap.Chunk{}, tap.ErrBusy
+	}
 	chunk := tap.Chunk{Table: x.table, Last: true}
 	for _, id := range slices.SortedFunc(maps.Keys(x.rows), cmp.Compare) {
 		if id < least {
