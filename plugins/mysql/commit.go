@@ -117,6 +117,9 @@ func (s *stream) changes(x *transaction) error {
 			if body, err = r.next(body, &change); err != nil {
 				return fmt.Errorf("read transaction %s, table %s: %w", x.gtid, r.shape.table.Name, err)
 			}
+			if !settle(&change) {
+				continue
+			}
 			if err := s.sink.Change(change); err != nil {
 				return err
 			}

@@ -168,6 +168,7 @@ func tableKinds() []tableKind {
 		{name: "InnoDB", engine: "InnoDB"},
 		{name: "MyISAM", engine: "MyISAM", noTransactions: true},
 		{name: "Aria", engine: "Aria", noTransactions: true},
+		{name: "system-versioned", engine: "InnoDB", options: "WITH SYSTEM VERSIONING"},
 		{name: "partitioned", engine: "InnoDB", options: "PARTITION BY HASH (id) PARTITIONS 3"},
 	}
 }

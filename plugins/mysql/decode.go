@@ -11,7 +11,8 @@ import (
 )
 
 // image reads one row image of the shape from the front of body and returns
-// the rest. Values share the memory of body.
+// the rest. Values share the memory of body. A history row of a system-versioned
+// table has no cells.
 func (s *shape) image(body []byte) (cells []row.Value, rest []byte, err error) {
 	nulls := (len(s.columns) + 7) / 8
 	if len(body) < nulls {
@@ -19,12 +20,20 @@ func (s *shape) image(body []byte) (cells []row.Value, rest []byte, err error) {
 	}
 	bitmap, body := body[:nulls], body[nulls:]
 	cells = make([]row.Value, 0, len(s.table.Columns))
+	ended := false
 	for i := range s.columns {
 		c := &s.columns[i]
 		cell := row.Null()
 		if bitmap[i/8]&(1<<(i%8)) == 0 {
 			var value []byte
-			if value, body, err = c.cut(body); err == nil && !c.omitted {
+			value, body, err = c.cut(body)
+			switch {
+			case err != nil:
+			case c.rowEnd:
+				var endless bool
+				endless, err = c.endless(value)
+				ended = !endless
+			case !c.omitted:
 				cell, err = c.decode(value)
 			}
 			if err != nil {
@@ -34,6 +43,9 @@ func (s *shape) image(body []byte) (cells []row.Value, rest []byte, err error) {
 		if !c.omitted {
 			cells = append(cells, cell)
 		}
+	}
+	if ended {
+		cells = nil
 	}
 	return cells, body, nil
 }

@@ -22,9 +22,11 @@ type definition struct {
 	columns []column
 	key     []int  // indexes into columns
 	index   string // the key's name
-	refused string
-	missing bool // refused because there is no such table
-	notes   []string
+	// byTransaction says that periods of rows are counted in transactions.
+	byTransaction bool
+	refused       string
+	missing       bool // refused because there is no such table
+	notes         []string
 	// created is when the table was made or rebuilt, in Unix seconds; known only
 	// where the log does not tell the form of a column.
 	created uint32
@@ -47,6 +49,8 @@ type column struct {
 	collation string
 	length    int    // of BINARY(n)
 	omitted   string // why it is left out; "" if it is not
+	implied   bool   // there, but in no list of the server
+	rowEnd    bool   // the end of a system-versioned row's period
 	refused   string
 }
 
@@ -132,7 +136,7 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 		}
 		return nil, fmt.Errorf("read definition of table %s: %w", name, err)
 	}
-	if err := d.readColumns(ctx, db); err != nil {
+	if err := d.readColumns(ctx, db, create); err != nil {
 		return nil, fmt.Errorf("read columns of table %s: %w", name, err)
 	}
 	if err := d.readKey(ctx, db); err != nil {
@@ -178,15 +182,17 @@ func (d *definition) readCreate(ctx context.Context, db querier) (string, error)
 	return rows[0][1], nil
 }
 
-func (d *definition) readColumns(ctx context.Context, db querier) error {
+func (d *definition) readColumns(ctx context.Context, db querier, create string) error {
 	schema, table := tableName(d.name)
 	rows, err := queryStrings(ctx, db, `SELECT column_name, data_type, column_type, character_set_name,
-		collation_name, is_generated, character_octet_length FROM information_schema.columns
+		collation_name, is_generated, character_octet_length, generation_expression FROM information_schema.columns
 		WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position`, schema, table)
 	if err != nil {
 		return err
 	}
+	generated := make(map[string]string)
 	for _, r := range rows {
+		generated[r[0]] = r[7]
 		c := column{name: r[0], declared: r[2], charset: r[3], collation: r[4]}
 		var mend string
 		c.kind, c.refused, mend = kindOf(r[1], r[2])
@@ -203,6 +209,7 @@ func (d *definition) readColumns(ctx context.Context, db querier) error {
 		}
 		d.columns = append(d.columns, c)
 	}
+	d.readPeriod(create, generated)
 	return nil
 }
 
@@ -237,6 +244,9 @@ func (d *definition) usableKey(parts [][]string) []int {
 	var key []int
 	for _, part := range parts {
 		i := d.find(part[1])
+		if i >= 0 && d.columns[i].rowEnd {
+			continue // it is the same for all rows that have not ended
+		}
 		if i < 0 || part[2] != "" || part[3] == "YES" || !d.columns[i].keyable() {
 			return nil
 		}
@@ -292,8 +302,9 @@ func (d *definition) judge(create string) {
 	switch {
 	case !strings.HasPrefix(create, "CREATE TABLE") || len(d.columns) == 0:
 		d.refused = "it is not a table with rows: name one that is"
-	case strings.Contains(create, " WITH SYSTEM VERSIONING"):
-		d.refused = "it is system-versioned, which is not covered yet: leave it out of the configuration"
+	case d.byTransaction:
+		d.refused = "it is system-versioned by transaction, and the server logs changes of such a table as statements " +
+			"without rows: make the columns of its period TIMESTAMP(6), or leave it out of the configuration"
 	case d.refusedEngine() != "":
 		d.refused = d.refusedEngine()
 	default:
@@ -320,7 +331,7 @@ var cascadePattern = regexp.MustCompile("(?m)^\\s*CONSTRAINT `([^`]+)` FOREIGN K
 // addNotes names columns left out and foreign keys that change rows unseen.
 func (d *definition) addNotes(create string) {
 	for _, c := range d.columns {
-		if c.omitted != "" {
+		if c.omitted != "" && !c.implied {
 			d.notes = append(d.notes, "column "+c.name+" is left out: "+c.omitted)
 		}
 	}
@@ -328,6 +339,7 @@ func (d *definition) addNotes(create string) {
 		d.notes = append(d.notes, "there is no primary key; rows are named by the unique key "+d.index)
 	}
 	d.addEngineNotes()
+	d.addVersioningNotes()
 	for _, match := range cascadePattern.FindAllStringSubmatch(create, -1) {
 		if actions := cascades(match[3]); actions != "" {
 			d.parents = append(d.parents, parent{match[1], d.referenced(match[2]), actions})

@@ -304,7 +304,7 @@ func TestLaggingTapReadsRowsOfATableThatIsGone(t *testing.T) {
 func TestRefusedTablesHaveNoChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "CREATE TABLE emr.v (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "CREATE TABLE emr.v (id INT NOT NULL) ENGINE=CSV",
 		"CREATE TABLE emr.i (id INT PRIMARY KEY) ENGINE=MEMORY", "CREATE TABLE emr.n (id INT)")
 	r := stream(t, open(t, s, "emr.t", "emr.v", "emr.i", "emr.n"), nil)
 	s.Exec("INSERT INTO emr.v VALUES (1)", "DELETE FROM emr.v", "INSERT INTO emr.i VALUES (1)", "INSERT INTO emr.n VALUES (1)", "INSERT INTO emr.t VALUES (1)")

@@ -100,8 +100,9 @@ func TestSocketIsAWayToTheServer(t *testing.T) {
 // refusals are tables that cannot be covered, with what is said of each.
 func refusals() map[string]string {
 	return map[string]string{
-		"(id INT PRIMARY KEY) ENGINE=MEMORY":          "ENGINE=InnoDB",
-		"(id INT PRIMARY KEY) WITH SYSTEM VERSIONING": "system-versioned",
+		"(id INT PRIMARY KEY) ENGINE=MEMORY": "ENGINE=InnoDB",
+		"(id INT PRIMARY KEY, s BIGINT UNSIGNED AS ROW START, e BIGINT UNSIGNED AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING": "versioned by transaction",
+		"(id INT PRIMARY KEY) WITH SYSTEM VERSIONING": "",
 		"(id INT)":                                                       "PRIMARY KEY",
 		"(id INT, UNIQUE KEY (id))":                                      "PRIMARY KEY",
 		"(t VARCHAR(500), PRIMARY KEY (t(10)))":                          "PRIMARY KEY",

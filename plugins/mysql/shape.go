@@ -67,6 +67,7 @@ type wireColumn struct {
 	charset     string // the tag
 	labels      [][]byte
 	omitted     bool
+	rowEnd      bool // the end of a system-versioned row's period
 }
 
 // makeShape joins what the log says of a table's columns (names, types, signs,
@@ -92,6 +93,9 @@ func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
 	}
 	s.exact = s.exact && len(s.columns) == len(d.columns)
 	s.table = s.makeTable(m, d)
+	if !s.exact && s.lostPeriod(m, d) {
+		s.unreadable = "rows were logged while the table was system-versioned, which it no longer is"
+	}
 	if !s.exact && s.table.Refused != "" {
 		s.unreadable = "rows were logged that the tap cannot read: " + s.table.Refused
 	}
@@ -170,7 +174,7 @@ func (d *definition) describe(c *wireColumn) bool {
 		return false
 	}
 	known := &d.columns[i]
-	c.omitted = known.omitted != ""
+	c.omitted, c.rowEnd = known.omitted != "", known.rowEnd
 	digits, old := oldDigits(known.declared)
 	switch {
 	case isOldTemporal(c.wire):

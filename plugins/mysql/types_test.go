@@ -47,9 +47,10 @@ A table with one of these columns is refused by name, with what to do about it.
 
 const typesEnd = `
 Any other type is refused as not covered. So is a table that is a view or a
-sequence, is system-versioned, has an engine other than InnoDB, MyISAM and Aria,
-or has neither a primary key nor a unique key of NOT NULL columns that can stand
-in a key; prefixes of columns cannot.
+sequence, is system-versioned by transaction, has an engine other than InnoDB,
+MyISAM and Aria, or has neither a primary key nor a unique key of NOT NULL
+columns that can stand in a key; prefixes of columns cannot. The period of a
+system-versioned table is left out of its rows.
 `
 
 // inKeys says which kinds can stand in a key.
