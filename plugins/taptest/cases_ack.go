@@ -46,7 +46,6 @@ func acks(ctx context.Context, k *kit) error {
 	if err != nil {
 		return errors.Join(err, s.end())
 	}
-	marker := k.row
 	places := placesOf(seen)
 	early, late := places[len(places)/3], places[len(places)/2]
 	for _, at := range []int{early, early, late, early, late} {
@@ -54,9 +53,12 @@ func acks(ctx context.Context, k *kit) error {
 			return errors.Join(fmt.Errorf("a late or repeated ack: %w", err), s.end())
 		}
 	}
-	if _, err := s.mark(ctx); err != nil {
+	// A tap that merges transactions may have told all that was done at one
+	// place, so what comes after each place goes on to the row made now.
+	if seen, err = s.mark(ctx); err != nil {
 		return errors.Join(fmt.Errorf("after acks: %w", err), s.end())
 	}
+	marker := k.row
 	if err := s.end(); err != nil {
 		return err
 	}
