@@ -20,6 +20,7 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	defer func() { x.gtid = gtid{} }()
 	if s.unverified {
 		s.point.offset = uint64(event.Header.LogPos)
+		s.tap.fences.deliver(s.point)
 		return s.readAgain(x)
 	}
 	if x.xa.prepared {
@@ -30,6 +31,7 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	if err := s.announce(ctx, x); err != nil {
 		return err
 	}
+	s.tap.fences.deliver(logPoint{file: s.point.file, offset: uint64(event.Header.LogPos)})
 	if err := s.changes(x); err != nil {
 		return err
 	}

@@ -59,10 +59,6 @@ func (d *definition) selectOption() string {
 	return "SQL_BUFFER_RESULT "
 }
 
-// showPatience is how long after its entry in the log a row may take to be
-// shown; a writer that waits for a replica takes longer and is waited for.
-const showPatience = time.Second
-
 // fetchLate asks again for the keys that gave no row, once every writer that
 // had logged rows before the first reading must have shown them.
 func (t *Tap) fetchLate(ctx context.Context, first *reading, keys [][]row.Value) (*reading, error) {

@@ -2,19 +2,23 @@ package mysql
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// fences are the reads that wait for the stream to pass their snapshot.
+// fences are the reads that wait for the stream to pass their snapshot, and how
+// far the stream is, which a snapshot must have passed.
 type fences struct {
-	mu      sync.Mutex
-	next    uint64
-	history int // counts the server histories that the stream followed
-	waiting []fence
-	changed chan struct{} // wakes the stream; holds one signal at most
+	mu         sync.Mutex
+	next       uint64
+	history    int // counts the server histories that the stream followed
+	waiting    []fence
+	delivered  logPoint      // the end of the last transaction that the sink has, or has in part
+	committing []xid         // XA transactions that the sink has and snapshots may not show yet, oldest first
+	changed    chan struct{} // wakes the stream; holds one signal at most
 }
 
 type fence struct {
@@ -33,6 +37,57 @@ func (f *fences) generation() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.history
+}
+
+// deliver notes that the sink is about to get a transaction that ends at point.
+func (f *fences) deliver(point logPoint) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delivered = point
+}
+
+// unknown says that the stream's place on the server is not known.
+func (f *fences) unknown() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delivered, f.committing = logPoint{}, nil
+}
+
+// mostCommitting bounds the XA transactions that are kept for reads that never
+// come: by then the oldest of them have long been carried out.
+const mostCommitting = 4096
+
+// deliverXA notes that the sink is about to get the rows of an XA transaction.
+func (f *fences) deliverXA(x xid) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.committing = append(f.committing, x)
+	if len(f.committing) > mostCommitting {
+		f.committing = slices.Delete(f.committing, 0, 1)
+	}
+}
+
+// committed forgets XA transactions that were carried out.
+func (f *fences) committed(done func(xid) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.committing = slices.DeleteFunc(f.committing, done)
+}
+
+// unfinished returns those of the XA transactions delivered so far that may not
+// have been carried out.
+func (f *fences) unfinished() []xid {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.committing)
+}
+
+// least returns the point that a read must have passed to show everything that
+// the stream has delivered.
+func (f *fences) least() logPoint {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.delivered
 }
 
 // register adds a fence for a snapshot that was begun in a generation. Log
@@ -78,6 +133,7 @@ func (f *fences) newHistory() []fence {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.history++
+	f.delivered, f.committing = logPoint{}, nil
 	waiting := f.waiting
 	f.waiting = nil
 	return waiting

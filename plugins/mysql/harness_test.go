@@ -252,3 +252,17 @@ func (r *running) awaitChanges(t testing.TB, n int) []any {
 		return !change
 	})
 }
+
+// untilCalm reads as a host does: again while the source is busy.
+func untilCalm(t testing.TB, read func() (tap.Chunk, error)) tap.Chunk {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		chunk, err := read()
+		if err == nil {
+			return chunk
+		}
+		if !errors.Is(err, tap.ErrBusy) || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}

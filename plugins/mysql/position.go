@@ -98,8 +98,12 @@ type logPoint struct {
 	offset uint64
 }
 
-// reached reports whether a reader at p has read everything before other.
+// reached reports whether a reader at p has read everything before other. The
+// zero point is before all.
 func (p logPoint) reached(other logPoint) bool {
+	if other == (logPoint{}) {
+		return true
+	}
 	if p.file == other.file {
 		return p.offset >= other.offset
 	}

@@ -158,7 +158,7 @@ type reading struct {
 // look runs a query on a snapshot. Where the engine has none, the log's end
 // after the query stands behind all that it saw.
 func (t *Tap) look(ctx context.Context, name string, query func(*snapshot, *definition) ([]tap.Row, error)) (*reading, error) {
-	s, err := begin(ctx, t.db)
+	s, err := t.beginAt(ctx)
 	if err != nil {
 		return nil, err
 	}

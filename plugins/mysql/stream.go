@@ -104,6 +104,7 @@ func (s *stream) learn(ctx context.Context) error {
 func (s *stream) run(ctx context.Context) (err error) {
 	s.shapes, s.mapped, s.open = make(map[string]*shape), make(map[uint64]*shape), transaction{}
 	s.point, s.read, s.passedOver = logPoint{}, false, false
+	s.tap.fences.unknown()
 	defer func() { err = errors.Join(err, s.open.rows.clear()) }()
 	f, err := s.tap.follow(ctx, s.from())
 	if err != nil {

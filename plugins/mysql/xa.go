@@ -104,9 +104,11 @@ func (s *stream) forgetHeld() (err error) {
 	return err
 }
 
-// prepare takes a group that ended with XA PREPARE. An older one of the same
-// xid must have ended unlogged; what it changed is then not known.
+// prepare takes a group that ended with XA PREPARE. One of the same xid that was
+// committed is carried out by then. One that is still held must have ended
+// unlogged; what it changed is then not known.
 func (s *stream) prepare(x *transaction) error {
+	s.tap.fences.committed(func(earlier xid) bool { return earlier == x.xa.xid })
 	if older := s.held[x.xa.xid]; older != nil {
 		gap := tap.Gap{Position: s.at.encode(), Tables: older.rows.tables(),
 			Reason: "an XA transaction ended without an entry in the log (SET sql_log_bin=0 before XA COMMIT or XA ROLLBACK)"}
@@ -145,5 +147,8 @@ func (s *stream) complete(committed bool) error {
 		return held.rows.clear()
 	}
 	x.rows, x.gaps = held.rows, held.gaps
+	if !x.rows.empty() {
+		s.tap.fences.deliverXA(x.xa.xid)
+	}
 	return nil
 }

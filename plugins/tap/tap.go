@@ -27,8 +27,11 @@
 //
 // Scan and Fetch read rows while the stream runs on. Each returns a fence: an
 // id that the stream delivers, as a Fence event, once it has delivered every
-// change that the read could have seen. So the reader compares at the fence and
-// never takes a row in flight for a forged one.
+// change that the read could have seen. And no row is read as it was before what
+// the stream had delivered of it when the read was asked for, though a source may
+// log a change before it shows it: a tap that would read older rows waits, or
+// returns ErrBusy. So the reader compares at the fence and never takes a row in
+// flight for a forged one.
 //
 // # Consequences
 //

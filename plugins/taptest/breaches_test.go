@@ -181,6 +181,7 @@ func readBreaches() []breach {
 		{"a fence never comes", "fence-under-writer", altering(func(s tap.Sink) tap.Sink {
 			return altered{Sink: s, fence: func(tap.Fence) error { return nil }}
 		})},
+		{"rows are read as they were", "fence-under-writer", oldRows},
 		{"a page leaves a row out", "scan-pages", func(t *memtap.Tap) tap.Tap {
 			return &broken{Tap: t, scan: func(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
 				chunk, err := t.Scan(ctx, table, after, limit)

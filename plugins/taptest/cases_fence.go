@@ -23,7 +23,8 @@ const (
 )
 
 // fenceUnderWriter: every change that a chunk saw is delivered before its
-// fence, while somebody writes all the time.
+// fence, and the chunk shows none of its rows as it was before what had been
+// delivered of it, while somebody writes all the time.
 func fenceUnderWriter(ctx context.Context, k *kit) (err error) {
 	if err := k.needsStream(); err != nil {
 		return err
@@ -51,7 +52,11 @@ func fenceUnderWriter(ctx context.Context, k *kit) (err error) {
 // fenceRound reads the table by scans, and the writer's rows by fetch, and
 // checks each chunk at its fence.
 func (s *session) fenceRound(ctx context.Context, w *writer) error {
-	err := s.pages(ctx, fencePage, func(chunk *tap.Chunk) error { return s.checkAtFence(ctx, chunk, nil, w) })
+	already, err := s.kit.history(s.stream.seen())
+	if err != nil {
+		return err
+	}
+	err = s.pages(ctx, fencePage, func(chunk *tap.Chunk) error { return s.checkAtFence(ctx, chunk, nil, already, w) })
 	if err != nil {
 		return err
 	}
@@ -59,17 +64,20 @@ func (s *session) fenceRound(ctx context.Context, w *writer) error {
 	for _, number := range w.rows {
 		keys = append(keys, s.kit.Source.Key(number))
 	}
+	if already, err = s.kit.history(s.stream.seen()); err != nil {
+		return err
+	}
 	chunk, err := s.tap.Fetch(ctx, s.kit.Table, keys)
 	if err != nil {
 		return fmt.Errorf("fetch: %w", s.kit.heardError(err))
 	}
-	return s.checkAtFence(ctx, &chunk, w.rows, w)
+	return s.checkAtFence(ctx, &chunk, w.rows, already, w)
 }
 
 // checkAtFence holds what a chunk saw of the writer's rows against what the
-// stream had delivered of them at its fence. The asked rows are those that the
-// chunk would hold if they were there.
-func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []int, w *writer) error {
+// stream had delivered of them before it was asked for, and at its fence. The
+// asked rows are those that the chunk would hold if they were there.
+func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []int, already history, w *writer) error {
 	saw := map[int]int{}
 	if err := s.kit.read(chunk.Rows, saw); err != nil {
 		return err
@@ -82,7 +90,7 @@ func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []in
 	if err != nil {
 		return err
 	}
-	delivered := told.byRow()
+	delivered, earlier := told.byRow(), already.byRow()
 	for _, number := range asked {
 		if _, present := saw[number]; !present {
 			saw[number] = gone
@@ -95,6 +103,9 @@ func (s *session) checkAtFence(ctx context.Context, chunk *tap.Chunk, asked []in
 		}
 		if err := s.kit.inTime(states, delivered[number], content); err != nil {
 			return fmt.Errorf("a chunk and its fence: row %d %w", number, err)
+		}
+		if known := s.kit.passed(states, earlier[number]); !slices.Contains(states[known:], content) {
+			return fmt.Errorf("a chunk shows row %d as it was before state %d, which the stream had told before", number, known)
 		}
 	}
 	return nil
@@ -142,6 +153,15 @@ func (k *kit) reached(states, delivered []int) int {
 		}
 	}
 	return 0
+}
+
+// passed is the earliest of a row's states that what the stream delivered can
+// be; it has passed those before.
+func (k *kit) passed(states, delivered []int) int {
+	if k.Assurance == tap.EveryVersion || len(delivered) == 0 {
+		return len(delivered)
+	}
+	return max(0, slices.Index(states, delivered[len(delivered)-1]))
 }
 
 // A writer changes its rows until it is stopped, and keeps what it does.

@@ -1,0 +1,116 @@
+package mysql
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// The server logs a transaction before it commits it, so the stream may be ahead
+// of what a snapshot shows. A row that is read as it was before what the stream
+// has delivered of it would be taken for one that was put back, so no read shows
+// one. Of most transactions the place of the snapshot in the log tells whether it
+// shows them. XA COMMIT is carried out later than the server tells that place:
+// for as long as the server lists the transaction as prepared.
+
+const (
+	// showPatience is how long a transaction may take from its entry in the log
+	// until it is shown; a writer that waits for a replica takes longer.
+	showPatience = time.Second
+	// showPoll is how often is looked whether it is shown.
+	showPoll = 5 * time.Millisecond
+)
+
+// beginAt opens a snapshot that shows everything that the stream has delivered
+// by now; its error is tap.ErrBusy if the server takes long to show it.
+func (t *Tap) beginAt(ctx context.Context) (*snapshot, error) {
+	least := t.fences.least()
+	if err := t.awaitXA(ctx); err != nil {
+		return nil, err
+	}
+	s, err := begin(ctx, t.db)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.reach(ctx, least); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
+}
+
+// reach moves the snapshot until it is at a point or behind it.
+func (s *snapshot) reach(ctx context.Context, least logPoint) error {
+	return awaitShown(ctx, func() (bool, error) {
+		if s.point.reached(least) {
+			return true, nil
+		}
+		err := s.renew(ctx)
+		return err == nil && s.point.reached(least), err
+	})
+}
+
+// awaitXA waits until the XA transactions delivered so far are carried out.
+func (t *Tap) awaitXA(ctx context.Context) error {
+	asked := t.fences.unfinished()
+	return awaitShown(ctx, func() (bool, error) {
+		if len(asked) == 0 {
+			return true, nil
+		}
+		prepared, err := preparedNow(ctx, t.db)
+		if err != nil {
+			return false, err
+		}
+		t.fences.committed(func(x xid) bool { return slices.Contains(asked, x) && !prepared[x] })
+		left := t.fences.unfinished()
+		asked = slices.DeleteFunc(asked, func(x xid) bool { return !slices.Contains(left, x) })
+		return len(asked) == 0, nil
+	})
+}
+
+// awaitShown polls until a condition holds; its error is tap.ErrBusy if it does
+// not within showPatience.
+func awaitShown(ctx context.Context, shown func() (bool, error)) error {
+	poll := time.NewTicker(showPoll)
+	defer poll.Stop()
+	for began := time.Now(); ; {
+		if ok, err := shown(); ok || err != nil {
+			return err
+		}
+		if time.Since(began) > showPatience {
+			return fmt.Errorf("%w: a transaction is in the binary log and not committed yet: its session waits for a replica "+
+				"(rpl_semi_sync_master_timeout) or for the disk", tap.ErrBusy)
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// preparedNow returns the XA transactions that the server lists as prepared.
+func preparedNow(ctx context.Context, db querier) (map[xid]bool, error) {
+	rows, err := queryStrings(ctx, db, "XA RECOVER")
+	if err != nil {
+		return nil, fmt.Errorf("list prepared XA transactions: %w", err)
+	}
+	prepared := make(map[xid]bool, len(rows))
+	for _, r := range rows {
+		var numbers [3]uint64
+		for i := range numbers {
+			if numbers[i], err = strconv.ParseUint(r[i], 10, 32); err != nil {
+				return nil, fmt.Errorf("read the xid of a prepared XA transaction: %w", err)
+			}
+		}
+		id := binary.LittleEndian.AppendUint32(nil, uint32(numbers[0]))
+		id = append(id, byte(numbers[1]), byte(numbers[2]))
+		prepared[xid(append(id, r[3]...))] = true
+	}
+	return prepared, nil
+}
