@@ -15,6 +15,7 @@ const (
 	verdictFindings = "findings"
 	verdictPart     = "intact in part" // and some tables were not read
 	verdictNothing  = "not covered"    // nothing could be read
+	verdictFailed   = "incomplete"     // a covered table could not be read
 )
 
 // describe writes a report for people and machines.
@@ -43,6 +44,8 @@ func (s *Sidecar) describe(ctx context.Context, r *audit.Report, since *time.Tim
 	switch {
 	case len(out.Findings) > 0:
 		out.Verdict = verdictFindings
+	case len(r.Failed()) > 0:
+		out.Verdict = verdictFailed
 	case len(out.Covered.Tables) == 0:
 		out.Verdict = verdictNothing
 	case len(out.Covered.Tables) < len(r.Covered):
@@ -55,7 +58,7 @@ func (s *Sidecar) describe(ctx context.Context, r *audit.Report, since *time.Tim
 func describeCoverage(out *api.AuditReport, r *audit.Report) {
 	for _, c := range r.Covered {
 		if c.Refused != "" {
-			out.Covered.NotCovered = append(out.Covered.NotCovered, api.NotCovered{Table: c.Table, Reason: c.Refused})
+			out.Covered.NotCovered = append(out.Covered.NotCovered, api.NotCovered{Table: c.Table, Failed: c.Failed, Reason: c.Refused})
 			continue
 		}
 		out.Covered.Tables = append(out.Covered.Tables, api.CoveredTable{Name: c.Table, Rows: c.Read, OldestRead: when(c.ReadAt)})
@@ -89,9 +92,12 @@ func (s *Sidecar) describeLog(out *api.AuditReport, r *audit.Report) error {
 }
 
 func (s *Sidecar) describeFinding(ctx context.Context, f findings.Finding) (api.Finding, error) {
-	key, err := s.writeKey(ctx, f.Table, f.Key)
-	if err != nil {
-		return api.Finding{}, err
+	var key string
+	if len(f.Key) > 0 {
+		var err error
+		if key, err = s.writeKey(ctx, f.Table, f.Key); err != nil {
+			return api.Finding{}, err
+		}
 	}
 	out := api.Finding{Verdict: string(f.Verdict), Table: f.Table, Key: key, Version: f.Version, Columns: f.Columns, Detail: f.Detail}
 	if out.Columns == nil {

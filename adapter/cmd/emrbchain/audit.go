@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,9 @@ it, when it was last seen as committed and when it was first seen otherwise.
 It waits for the end, which takes as long as the source needs to be read. The
 audit goes on, and is entered in the log, if this command is stopped.
 
-Exits 0 if there is no finding, and 3 if there are findings.`,
+Exits 0 if there is no finding, 3 if there are findings, and 1 if a table
+that is covered otherwise could not be read; the others are audited all the
+same.`,
 		Example: `  emrbchain audit
   emrbchain audit --table patients --table prescriptions
   emrbchain audit --since 2026-11-01 --csv findings.csv`,
@@ -115,6 +118,9 @@ func (f *auditFlags) print(out io.Writer, report *api.AuditReport) error {
 	}
 	if len(report.Findings) > 0 {
 		return exitCode(exitFindings)
+	}
+	if slices.ContainsFunc(report.Covered.NotCovered, func(n api.NotCovered) bool { return n.Failed }) {
+		return exitCode(exitFailure)
 	}
 	return nil
 }

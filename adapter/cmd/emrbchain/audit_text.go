@@ -26,7 +26,10 @@ func auditText(r *api.AuditReport) string {
 
 func findingText(number int, f *api.Finding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%3d. %s: table %s, row %s", number, strings.ToUpper(f.Verdict), shown(f.Table), shown(f.Key))
+	fmt.Fprintf(&b, "%3d. %s: table %s", number, strings.ToUpper(f.Verdict), shown(f.Table))
+	if f.Key != "" {
+		fmt.Fprintf(&b, ", row %s", shown(f.Key))
+	}
 	if f.Version > 0 {
 		fmt.Fprintf(&b, ", version %d", f.Version)
 	}
@@ -60,6 +63,10 @@ func coverageText(r *api.AuditReport) string {
 		fmt.Fprintf(&b, "Read %s of table %s, the oldest at %s.\n", count(t.Rows, "row"), shown(t.Name), moment(t.OldestRead))
 	}
 	for _, n := range r.Covered.NotCovered {
+		if n.Failed {
+			fmt.Fprintf(&b, "NOT READ: table %s: %s.\n", shown(n.Table), shown(strings.TrimSuffix(n.Reason, ".")))
+			continue
+		}
 		rows := "all rows"
 		if n.Rows > 0 {
 			rows = count(n.Rows, "row")
@@ -67,7 +74,7 @@ func coverageText(r *api.AuditReport) string {
 		fmt.Fprintf(&b, "Not covered: %s of table %s: %s.\n", rows, shown(n.Table), strings.TrimSuffix(n.Reason, "."))
 	}
 	for _, verdict := range slices.Sorted(maps.Keys(r.Counts)) {
-		fmt.Fprintf(&b, "%s: %s.\n", capital(verdict), count(r.Counts[verdict], "row"))
+		fmt.Fprintf(&b, "%s: %s.\n", capital(verdict), count(r.Counts[verdict], countedIn(verdict)))
 	}
 	return b.String()
 }
@@ -78,7 +85,7 @@ func claimText(r *api.AuditReport) string {
 	if r.ProtectedSince != nil {
 		fmt.Fprintf(&b, "Protected since %s; nothing is claimed of the time before.\n", moment(*r.ProtectedSince))
 	} else {
-		b.WriteString("Nothing is protected yet: no anchor is final.\n")
+		b.WriteString("No table was read, so nothing is claimed by this audit.\n")
 	}
 	if r.Checkpoint != nil {
 		fmt.Fprintf(&b, "Log: %s, root %s.\n", count(r.Checkpoint.Size, "entry"), r.Checkpoint.Root)
@@ -89,6 +96,14 @@ func claimText(r *api.AuditReport) string {
 		b.WriteString("This state of the log is not anchored yet.\n")
 	}
 	return b.String()
+}
+
+// countedIn is what a verdict is of.
+func countedIn(verdict string) string {
+	if verdict == "table lost" {
+		return "table"
+	}
+	return "row"
 }
 
 func capital(word string) string {

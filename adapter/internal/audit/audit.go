@@ -93,6 +93,8 @@ type Coverage struct {
 	ReadAt  int64  // when the reading began, ms since 1970 UTC; 0 if not read
 	From    uint64 // the log's size when the reading began
 	Refused string // why the table was not read; empty if it was
+	// Failed says that it should have been read: it is covered otherwise.
+	Failed bool
 }
 
 // Report is the outcome of one audit.
@@ -111,6 +113,17 @@ type Report struct {
 // Clean reports whether there are no findings.
 func (r *Report) Clean() bool { return len(r.Findings) == 0 }
 
+// Failed lists the tables that should have been read and were not.
+func (r *Report) Failed() []string {
+	var tables []string
+	for _, c := range r.Covered {
+		if c.Failed {
+			tables = append(tables, c.Table)
+		}
+	}
+	return tables
+}
+
 // ProtectedSince is the moment from which on something is claimed of all
 // tables that were read; 0 if none was.
 func (r *Report) ProtectedSince() int64 {
@@ -126,7 +139,7 @@ func (r *Report) ProtectedSince() int64 {
 // Run audits and enters the outcome in the log.
 func (a *Auditor) Run(ctx context.Context, q Request) (*Report, error) {
 	p := &pass{Auditor: a, report: &Report{Started: a.now(), Counts: make(map[findings.Verdict]uint64)},
-		intact: make(leaves), listed: make(leaves)}
+		intact: make(leaves), listed: make(leaves), whole: len(q.Tables) == 0}
 	if err := p.sweepAll(ctx, q); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -146,8 +159,11 @@ type pass struct {
 	*Auditor
 	report  *Report
 	results []*sweep.Result
-	intact  leaves // versions that rows were found to hold
-	listed  leaves // those of them that the manifest lists
+	lost    []findings.Finding // of tables that were covered once
+	failed  error              // of the first table that could not be read
+	whole   bool               // all tables were asked for
+	intact  leaves             // versions that rows were found to hold
+	listed  leaves             // those of them that the manifest lists
 }
 
 // leaves is a sparse set of leaf indexes.
@@ -171,6 +187,9 @@ func (p *pass) sweepAll(ctx context.Context, q Request) error {
 			return err
 		}
 	}
+	if len(p.results) == 0 && len(p.lost) == 0 {
+		return p.failed
+	}
 	return nil
 }
 
@@ -192,56 +211,6 @@ func (p *pass) selected(names []string) ([]sweep.Coverage, error) {
 		selected = append(selected, t)
 	}
 	return selected, nil
-}
-
-// uncovered says why nothing can be said of a table now.
-func uncovered(t sweep.Coverage) string {
-	switch {
-	case t.Refused != "":
-		return t.Refused
-	case t.Since == 0:
-		return "the table is still being taken in"
-	case t.Suspect:
-		return "the table is being verified after a gap"
-	}
-	return ""
-}
-
-// attempts is how often a table is read anew because a gap came meanwhile.
-const attempts = 3
-
-// cover reads a table once it is settled. A reading during which a gap came to
-// light is of no use: the gap's own verification says what changed in it.
-func (p *pass) cover(ctx context.Context, table string, progress func(string, uint64)) error {
-	var before sweep.Coverage
-	for range attempts {
-		var err error
-		if before, err = p.settle(ctx, table); err != nil {
-			return err
-		}
-		if uncovered(before) != "" {
-			break
-		}
-		result, covered, err := p.sweep(ctx, before, progress)
-		if err != nil {
-			return err
-		}
-		after, err := p.settle(ctx, table)
-		if err != nil {
-			return err
-		}
-		if after.Cause == before.Cause && !after.Suspect {
-			p.accept(result, covered)
-			return nil
-		}
-		before = after
-	}
-	reason := uncovered(before)
-	if reason == "" {
-		reason = "gaps kept coming while the table was read"
-	}
-	p.report.Covered = append(p.report.Covered, Coverage{Table: table, Since: before.Since, Refused: reason})
-	return nil
 }
 
 func (p *pass) settle(ctx context.Context, table string) (sweep.Coverage, error) {

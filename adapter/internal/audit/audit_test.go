@@ -30,6 +30,7 @@ type clinic struct {
 	rows     map[int64]string
 	coverage sweep.Coverage
 	anchored uint64
+	unread   error // of every reading
 }
 
 func newClinic(t *testing.T, rows int64) *clinic {
@@ -71,6 +72,9 @@ func (c *clinic) window() recordlog.Window {
 
 // Scan implements sweep.Source.
 func (c *clinic) Scan(_ context.Context, _ string, after []row.Value, _ int) (tap.Chunk, recordlog.Window, error) {
+	if c.unread != nil {
+		return tap.Chunk{}, c.window(), c.unread
+	}
 	chunk := tap.Chunk{Table: c.table, Last: true}
 	for _, id := range slices.SortedFunc(maps.Keys(c.rows), cmp.Compare) {
 		if after == nil {
@@ -183,7 +187,7 @@ func TestAFindingStaysOpen(t *testing.T) {
 
 // Of a table that could not be read nothing is claimed, and the report says why.
 func TestWhatWasNotReadIsNotIntact(t *testing.T) {
-	for name, coverage := range map[string]sweep.Coverage{"refused": {Table: "t", Refused: "no key"},
+	for name, coverage := range map[string]sweep.Coverage{
 		"being taken in": {Table: "t"}, "suspect": {Table: "t", Since: 1, Suspect: true}} {
 		c := newClinic(t, 3)
 		c.coverage = coverage

@@ -13,7 +13,7 @@ import (
 // judgeAll turns the sweeps' deviations into findings.
 func (p *pass) judgeAll() ([]findings.Finding, error) {
 	cut, restored := sweep.Restored(p.results)
-	var found []findings.Finding
+	found := p.lost
 	for _, r := range p.results {
 		at, whole := cut, restored
 		if !restored {
@@ -71,8 +71,8 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 	}
 	switch d.Kind {
 	case sweep.Altered:
-		return findings.Altered, fmt.Sprintf("%d of %d columns are not as version %d recorded them",
-			len(d.Columns), len(d.Present), d.Latest.Header.Version), nil
+		return findings.Altered, fmt.Sprintf("%s not as version %d recorded %s",
+			columnsAre(len(d.Columns), len(d.Present)), d.Latest.Header.Version, itOrThem(len(d.Columns))), nil
 	case sweep.Deleted:
 		return findings.Deleted, fmt.Sprintf("version %d is the last on record and no deletion is", d.Latest.Header.Version), nil
 	case sweep.Stale:
@@ -84,6 +84,20 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 			d.Latest.Header.Version), nil
 	}
 	return findings.UnloggedInsert, "the row is there and no insertion is on record", nil
+}
+
+func columnsAre(n, of int) string {
+	if n == 1 {
+		return fmt.Sprintf("1 of %d columns is", of)
+	}
+	return fmt.Sprintf("%d of %d columns are", n, of)
+}
+
+func itOrThem(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 // lastGood is the last moment at which the row was known to be as the log

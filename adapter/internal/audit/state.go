@@ -3,11 +3,44 @@ package audit
 import (
 	"fmt"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 )
 
 const tableAuditPrefix = "audit/table/"
+
+// wholeName is the state that holds when the last audit of all tables ended, ms
+// since 1970 UTC.
+const wholeName = "audit/whole"
+
+// LastWhole returns when the last audit of all tables ended, ms since 1970 UTC; 0
+// before the first.
+func LastWhole(log *recordlog.Log) (int64, error) {
+	b, err := log.Get(wholeName)
+	if err != nil || b == nil {
+		return 0, err
+	}
+	r := dcbor.NewReader(b)
+	ended := r.Int()
+	if err := r.Done(); err != nil {
+		return 0, fmt.Errorf("read when the last audit ended: %w", err)
+	}
+	return ended, nil
+}
+
+// LastEntered returns what the last audit entered in the log; nil before the first.
+func LastEntered(log *recordlog.Log) (*evidence.AuditBody, error) {
+	last, ok, err := LastListed(log)
+	if err != nil || !ok {
+		return nil, err
+	}
+	e, err := log.Entry(last.Audit)
+	if err != nil {
+		return nil, fmt.Errorf("read the last audit: %w", err)
+	}
+	return evidence.ParseAuditBody(e.Body)
+}
 
 // tableAudit is the last audit that read the whole of a table.
 type tableAudit struct {

@@ -34,6 +34,9 @@ const (
 	HistoryBroken  Verdict = "history broken"
 	ChangedInGap   Verdict = "changed in a gap"
 	Unverifiable   Verdict = "unverifiable"
+	// TableLost is of a whole table, and has no key: it was covered, and its rows on
+	// record cannot be read any more.
+	TableLost Verdict = "table lost"
 
 	// Of recorded changes: the row is as the log says, and that is the matter.
 	LateEntry         Verdict = "late entry"

@@ -179,9 +179,8 @@ func (s *session) meetTables(listed []tap.Table) error {
 }
 
 func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
-	state := s.states[t.Name]
+	state, known := s.states[t.Name]
 	refused := state.Refused
-	known := state.Columns != nil
 	if changed := state.setShape(t); changed || refused != t.Refused && known {
 		index, err := appendSchema(b, &tap.SchemaChange{Table: t, Statement: "seen when the tap was attached", Rewritten: true})
 		if err != nil {

@@ -67,7 +67,8 @@ type TableState struct {
 	Cause   uint64
 	// After is the key up to which the first snapshot has come.
 	After []byte
-	// Columns and Key are the table's shape as last seen.
+	// Columns and Key are the table's shape as it was last covered; empty if it never
+	// was.
 	Columns []byte
 	Key     []uint64
 	// Refused says why the tap cannot cover the table; empty if it can.
@@ -110,13 +111,19 @@ func parseTableState(b []byte) (TableState, error) {
 // setShape records the shape of t and reports whether it is another one than
 // was last seen.
 func (s *TableState) setShape(t *tap.Table) (changed bool) {
+	known := len(s.Columns) != 0
+	refused := s.Refused != t.Refused
+	s.Refused = t.Refused
+	if t.Refused != "" {
+		return known && refused // the shape by which its rows are recorded stays known
+	}
 	columns := commit.AppendColumns(nil, t.Columns)
 	key := make([]uint64, len(t.Key))
 	for i, k := range t.Key {
 		key[i] = uint64(k)
 	}
-	changed = s.Columns != nil && (!slices.Equal(s.Columns, columns) || !slices.Equal(s.Key, key))
-	s.Columns, s.Key, s.Refused = columns, key, t.Refused
+	changed = known && (refused || !slices.Equal(s.Columns, columns) || !slices.Equal(s.Key, key))
+	s.Columns, s.Key = columns, key
 	return changed
 }
 
@@ -180,6 +187,9 @@ func (i *Ingest) KeyColumns(table string) ([]row.Column, error) {
 	s, err := parseTableState(b)
 	if err != nil {
 		return nil, fmt.Errorf("read state of table %s: %w", table, err)
+	}
+	if len(s.Columns) == 0 {
+		return nil, tap.ErrTable
 	}
 	columns, err := commit.ParseColumns(s.Columns)
 	if err != nil {

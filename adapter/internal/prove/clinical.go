@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,7 @@ func (p *proof) final(ctx context.Context, f *found, key []row.Value) (cells []r
 	}
 	reading := clinical.Reading{Table: &tap.Table{}}
 	chunk, _, err := p.Rows.Fetch(ctx, p.table, [][]row.Value{key})
-	if err != nil {
+	if err != nil && !errors.Is(err, tap.ErrTable) {
 		return nil, nil, err
 	}
 	if len(chunk.Rows) > 0 {

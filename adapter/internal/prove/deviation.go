@@ -3,13 +3,16 @@ package prove
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // found is a finding of an audit, with its place in it.
@@ -123,6 +126,10 @@ func (p *proof) audited(out *evidence.Evidence, f *found) error {
 	return nil
 }
 
+func hasColumn(t *tap.Table, name string) bool {
+	return slices.ContainsFunc(t.Columns, func(c row.Column) bool { return c.Name == name })
+}
+
 // reveal shows the version's key and the values that the audit found, where
 // the row still has them.
 func (p *proof) reveal(ctx context.Context, proof *evidence.FindingProof, f *found, key []row.Value) error {
@@ -133,6 +140,9 @@ func (p *proof) reveal(ctx context.Context, proof *evidence.FindingProof, f *fou
 	k := owner.VersionKey(f.versions.Header.Log, f.versions.Header.Index)
 	proof.Key = &k
 	chunk, _, err := p.Rows.Fetch(ctx, p.table, [][]row.Value{key})
+	if errors.Is(err, tap.ErrTable) {
+		return nil // the digests that the audit found stay in the finding
+	}
 	if err != nil || len(chunk.Rows) == 0 {
 		return err
 	}
@@ -141,6 +151,9 @@ func (p *proof) reveal(ctx context.Context, proof *evidence.FindingProof, f *fou
 	salts := commit.Salts(k, len(columns))
 	proof.Present = make([]evidence.PresentCell, len(columns))
 	for i, c := range columns {
+		if !hasColumn(chunk.Table, c.Name) {
+			continue // there is no value of it, not even NULL
+		}
 		if commit.ColumnDigest(salts[i], c.Name, cells[i]) == f.finding.Present[i] {
 			proof.Present[i] = evidence.PresentCell{Open: true, Value: cells[i]}
 		}

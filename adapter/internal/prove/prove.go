@@ -23,6 +23,7 @@ import (
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/merkle"
 	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // Errors that say what to do next.
@@ -76,6 +77,9 @@ func Row(ctx context.Context, s Sources, table string, key []row.Value, version 
 		return p.deviation(ctx, f, key)
 	}
 	cells, err := p.present(ctx, e, key)
+	if errors.Is(err, tap.ErrTable) {
+		return p.committed(ctx, e, nil) // the table is gone or refused; the log stays
+	}
 	if err != nil {
 		return nil, err
 	}

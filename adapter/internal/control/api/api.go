@@ -32,7 +32,7 @@ type Checkpoint struct {
 type Finding struct {
 	Verdict string `json:"verdict"`
 	Table   string `json:"table"`
-	Key     string `json:"key"`
+	Key     string `json:"key"` // empty if the finding is of the whole table
 	// Version is the row's version that the finding speaks of, 0 if it has none.
 	Version      uint64   `json:"version"`
 	Columns      []string `json:"columns"` // that differ; empty where the whole row does
@@ -43,8 +43,10 @@ type Finding struct {
 
 // NotCovered counts rows or tables that were not read, and why.
 type NotCovered struct {
-	Table  string `json:"table"`
-	Rows   uint64 `json:"rows,omitempty"` // 0: the whole table
+	Table string `json:"table"`
+	Rows  uint64 `json:"rows,omitempty"` // 0: the whole table
+	// Failed says that the table is covered otherwise and could not be read.
+	Failed bool   `json:"failed,omitempty"`
 	Reason string `json:"reason"`
 }
 
