@@ -162,7 +162,7 @@ func (h *hole) owns(database, line string) bool {
 // TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB is the matrix of issue 3:
 // a row of it is a hole.
 func TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB(t *testing.T) {
-	checkHoles(t, slices.Concat(columnHoles()))
+	checkHoles(t, slices.Concat(columnHoles(), keyHoles()))
 }
 
 // columnHoles are changes of a table's columns.

@@ -77,11 +77,10 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		if !statement.concerns(tableName(name)) {
 			continue
 		}
-		d, err := readDefinition(ctx, s.tap.db, name)
+		d, err := s.define(ctx, name)
 		if err != nil {
 			return err
 		}
-		s.known[name] = d
 		clear(s.shapes)
 		rewritten := statement.class != statementIndex
 		if err := s.tell(s.tap.shapes.intern(d.table()), rewritten, statement.title); err != nil {
@@ -111,6 +110,7 @@ func (s *stream) changes(x *transaction) error {
 	number := uint64(0)
 	prefix := x.gtid.String() + "/"
 	return x.rows.each(func(r *rowEvent) error {
+		following := s.following(r)
 		for body := r.body; len(body) > 0; {
 			number++
 			change := tap.Change{Table: r.shape.table, Op: r.op, Time: r.time,
@@ -121,6 +121,9 @@ func (s *stream) changes(x *transaction) error {
 			}
 			if !settle(&change) {
 				continue
+			}
+			if change.Op != tap.Insert {
+				change.Followed = following
 			}
 			if err := s.sink.Change(change); err != nil {
 				return err

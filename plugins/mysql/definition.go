@@ -31,6 +31,9 @@ type definition struct {
 	// where the log does not tell the form of a column.
 	created uint32
 	parents []parent
+	// references are the foreign keys by which rows of this table change; their
+	// tables are named as the server does.
+	references []tap.Reference
 }
 
 // A parent is a table whose changes change rows of this one, by a foreign key.
@@ -144,6 +147,9 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 	}
 	if err := d.readCreated(ctx, db); err != nil {
 		return nil, fmt.Errorf("read age of table %s: %w", name, err)
+	}
+	if err := d.readReferences(create); err != nil {
+		return nil, fmt.Errorf("read foreign keys of table %s: %w", name, err)
 	}
 	d.judge(create)
 	return d, nil
@@ -343,8 +349,8 @@ func (d *definition) addNotes(create string) {
 	for _, match := range cascadePattern.FindAllStringSubmatch(create, -1) {
 		if actions := cascades(match[3]); actions != "" {
 			d.parents = append(d.parents, parent{match[1], d.referenced(match[2]), actions})
-			d.notes = append(d.notes, "foreign key "+match[1]+" to "+match[2]+": rows changed by "+actions+
-				" leave no trace in the binary log; only a scan sees them")
+			d.notes = append(d.notes, "foreign key "+match[1]+" to "+match[2]+": rows are changed by "+actions+
+				", which leaves no trace in the binary log; the tap tells the key and the changes that it follows")
 		}
 	}
 }
@@ -391,5 +397,6 @@ func (d *definition) table() *tap.Table {
 	for _, i := range d.key {
 		t.Key = append(t.Key, place[i])
 	}
+	t.References = d.referencesOf(t)
 	return t
 }

@@ -20,9 +20,10 @@
 //
 // Statements that change rows without row events (statement.go) and every other
 // hole that leaves a sign become a gap or a schema change, for the tables that
-// they touch. Foreign-key cascades, SET sql_log_bin=0, a time without binary
-// log and edited files leave none: only scans find those, and Table.Notes names
-// the cascades.
+// they touch. Foreign keys are followed unseen: the tap tells them as
+// references, and whether a change followed them (references.go). SET
+// sql_log_bin=0, a time without binary log and edited files leave no sign: only
+// scans find those.
 //
 // # Reads
 //
@@ -101,6 +102,7 @@ func (t *Tap) Open(ctx context.Context, config tap.Config) error {
 		return fmt.Errorf("read character sets: %w", err)
 	}
 	t.settings, t.db, t.tables, t.folded = s, db, slices.Clone(config.Tables), c.server.folded
+	t.shapes.asConfigured = t.asConfigured
 	return nil
 }
 

@@ -36,9 +36,13 @@ func (s *stream) resume(ctx context.Context, from tap.Position) error {
 
 // skip gives up what lies between the last position and now, and says so.
 func (s *stream) skip(ctx context.Context, reason string) error {
-	return s.startNow(ctx, func(p tap.Position) error {
+	err := s.startNow(ctx, func(p tap.Position) error {
 		return s.sink.Gap(tap.Gap{Position: p, Reason: reason})
 	})
+	if err != nil {
+		return err
+	}
+	return s.tellReferences()
 }
 
 // startNow sets the stream to the present end of the log. Reads that wait for
@@ -62,6 +66,9 @@ func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) 
 		return err
 	}
 	if err := s.learn(ctx); err != nil {
+		return err
+	}
+	if err := s.doubtReferences(ctx); err != nil {
 		return err
 	}
 	if err := announce(at.encode()); err != nil {

@@ -24,6 +24,8 @@ type rowEvent struct {
 	op    tap.Op
 	body  []byte
 	time  time.Time
+	// unchecked says that foreign keys were not followed (foreign_key_checks=0).
+	unchecked bool
 }
 
 // A rowList holds the row events of one transaction in their order: those that

@@ -12,14 +12,18 @@ import (
 
 // shapes hands out one *tap.Table per distinct shape of a table.
 type shapes struct {
-	mu    sync.Mutex
-	known map[string][]*tap.Table
+	mu           sync.Mutex
+	asConfigured func(string) string // the configured name of a table
+	known        map[string][]*tap.Table
 }
 
 // intern returns the table that was handed out before for an equal one.
 func (s *shapes) intern(t *tap.Table) *tap.Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i := range t.References {
+		t.References[i].Table = s.asConfigured(t.References[i].Table)
+	}
 	for _, known := range s.known[t.Name] {
 		if equalTables(known, t) {
 			return known
@@ -219,6 +223,7 @@ func (s *shape) makeTable(m *tableMap, d *definition) *tap.Table {
 		}
 		t.Columns = append(t.Columns, row.Column{Name: c.name, Type: c.kind.valueType()})
 	}
+	t.References = d.referencesOf(t)
 	if t.Key = s.key(m, d); t.Key == nil {
 		return &tap.Table{Name: d.name, Refused: "it had neither a primary key nor a known unique key"}
 	}

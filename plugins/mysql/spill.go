@@ -51,11 +51,18 @@ func (f *spillFile) cipher() cipher.Stream {
 	return cipher.NewCTR(f.block, make([]byte, aes.BlockSize))
 }
 
+// spilledUnchecked marks the operation of an event that followed no foreign keys.
+const spilledUnchecked = 0x80
+
 // write appends an event: the number of its shape, operation, Unix time, and
 // the length of its body before it.
 func (f *spillFile) write(shape int, r *rowEvent) error {
 	f.head = binary.AppendUvarint(f.head[:0], uint64(shape))
-	f.head = append(f.head, byte(r.op))
+	op := byte(r.op)
+	if r.unchecked {
+		op |= spilledUnchecked
+	}
+	f.head = append(f.head, op)
 	f.head = binary.AppendVarint(f.head, r.time.Unix())
 	f.head = binary.AppendUvarint(f.head, uint64(len(r.body)))
 	f.size += int64(len(f.head) + len(r.body))
@@ -101,7 +108,7 @@ func readEvent(in *bufio.Reader, shapes []*shape) (*rowEvent, error) {
 	if err1 != nil || err2 != nil || err3 != nil || shape >= uint64(len(shapes)) || length > 1<<31 {
 		return nil, errSpilled
 	}
-	r := &rowEvent{shape: shapes[shape], op: tap.Op(op), time: time.Unix(seconds, 0).UTC(), body: make([]byte, length)}
+	r := &rowEvent{shape: shapes[shape], op: tap.Op(op &^ spilledUnchecked), unchecked: op&spilledUnchecked != 0, time: time.Unix(seconds, 0).UTC(), body: make([]byte, length)}
 	if _, err := io.ReadFull(in, r.body); err != nil {
 		return nil, errSpilled
 	}

@@ -34,9 +34,13 @@ type stream struct {
 	tables     map[string]string // configured names by their name in the log
 	known      map[string]*definition
 	told       map[string]*tap.Table // the last shape that the sink was given
-	shapes     map[string]*shape     // by the bytes of their table map
-	mapped     map[uint64]*shape     // by the log's table id; nil for other tables
-	checksum   int                   // bytes of checksum at the end of each event
+	// unsure holds, of the tables whose references were read while the stream ran,
+	// where the server was by then: until the stream is there, they may not have
+	// been in force.
+	unsure     map[string]gtidSet
+	shapes     map[string]*shape // by the bytes of their table map
+	mapped     map[uint64]*shape // by the log's table id; nil for other tables
+	checksum   int               // bytes of checksum at the end of each event
 	lastCommit time.Time
 	moved      bool // transactions without changes since the last Commit
 }
@@ -89,7 +93,7 @@ func (t *Tap) fold(name string) string {
 
 // learn reads all definitions as they stand now.
 func (s *stream) learn(ctx context.Context) error {
-	s.known, s.told = make(map[string]*definition), make(map[string]*tap.Table)
+	s.known, s.told, s.unsure = make(map[string]*definition), make(map[string]*tap.Table), make(map[string]gtidSet)
 	for _, name := range s.tap.tables {
 		d, err := readDefinition(ctx, s.tap.db, name)
 		if err != nil {
@@ -275,11 +279,10 @@ func (s *stream) makeShape(ctx context.Context, name string, body []byte) (*shap
 	}
 	made := makeShape(m, s.known[name], s.tap.charsets)
 	if !made.exact {
-		d, err := readDefinition(ctx, s.tap.db, name)
+		d, err := s.define(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		s.known[name] = d
 		made = makeShape(m, d, s.tap.charsets)
 	}
 	made.table = s.tap.shapes.intern(made.table)

@@ -109,7 +109,8 @@ func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *re
 			return err
 		}
 	}
-	x.rows.add(rowEvent{shape: s, op: operation(rows), body: body, time: eventTime(event.Header)})
+	x.rows.add(rowEvent{shape: s, op: operation(rows), body: body, time: eventTime(event.Header),
+		unchecked: rows.Flags&uncheckedFlag != 0})
 	return nil
 }
 

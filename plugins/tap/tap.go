@@ -136,7 +136,9 @@ type Table struct {
 	// and Survey alone tell it.
 	EstimatedRows uint64
 	// References are the foreign keys by which the source changes rows of this
-	// table when rows of another one change, without telling changes of them.
+	// table when rows of another one change, without telling changes of them. A
+	// host keeps those last told beside its position: a stream that resumes tells
+	// them again when it comes to a statement that changes them.
 	References []Reference
 }
 

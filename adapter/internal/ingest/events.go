@@ -99,6 +99,7 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 		state.Suspect, state.Cause = true, index
 	}
 	a.tables[c.Table.Name] = c.Table
+	setReferences(a.batch, c.Table)
 	a.setState(a.batch, c.Table.Name, state)
 	a.wake = true
 	return nil

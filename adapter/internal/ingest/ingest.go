@@ -164,6 +164,9 @@ func (s *session) meetTables(listed []tap.Table) error {
 	return s.log.Update(func(b *recordlog.Batch) error {
 		for n := range listed {
 			t := &listed[n]
+			if err := s.recallReferences(b, t); err != nil {
+				return err
+			}
 			s.tables[t.Name] = t
 			if t.Refused == "" {
 				if err := s.checkTable(t); err != nil {
