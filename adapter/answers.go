@@ -149,10 +149,10 @@ func problem(err error) error {
 	switch {
 	case errors.Is(err, ingest.ErrDetached), errors.Is(err, tap.ErrBusy), errors.Is(err, tap.ErrConnection):
 		return api.NewProblem(http.StatusServiceUnavailable, "the source cannot be read now: "+err.Error(),
-			"wait until status says that the tap streams, then ask again")
+			"ask again once emrbchain status says that the source is streaming; what stops it is named there")
 	case client.Retry(err):
 		return api.NewProblem(http.StatusServiceUnavailable, "the chain cannot be asked now: "+err.Error(),
-			"wait until status says that the chain is reachable, then ask again")
+			"ask again once emrbchain status says that the chain is reachable; see that its node runs: emrbchain node run DIR")
 	case errors.Is(err, audit.ErrTable):
 		return api.NewProblem(http.StatusNotFound, err.Error(), "name one of the configuration's tables")
 	}

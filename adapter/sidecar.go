@@ -58,7 +58,7 @@ type Sidecar struct {
 	supervisor *host.Supervisor
 
 	mu        sync.Mutex
-	lastAudit *audit.Report
+	auditErr  error      // why the last audit could not be completed; nil if it was
 	nextAudit time.Time  // by the process's own clock, which nobody sets
 	auditing  sync.Mutex // one audit at a time
 }
@@ -225,43 +225,6 @@ func (s *Sidecar) runAnchoring(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	return nil
-}
-
-// runAudits audits on the configured schedule.
-func (s *Sidecar) runAudits(ctx context.Context) error {
-	every := s.config.Audit.Every
-	if every == 0 {
-		return nil
-	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		s.mu.Lock()
-		s.nextAudit = time.Now().Add(every)
-		s.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		if _, err := s.audit(ctx, audit.Request{}); err != nil && ctx.Err() == nil {
-			s.options.Logger.Error().Str("event", "audit failed").Err(err).Msg("the scheduled audit could not be completed")
-		}
-	}
-}
-
-// audit runs one audit and keeps its report.
-func (s *Sidecar) audit(ctx context.Context, q audit.Request) (*audit.Report, error) {
-	s.auditing.Lock()
-	defer s.auditing.Unlock()
-	report, err := s.auditor.Run(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	s.lastAudit = report
-	s.mu.Unlock()
-	return report, nil
 }
 
 // readKey reads a key from the secret file that a field names.

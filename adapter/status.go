@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/anchoring"
+	"github.com/emrbchain/emrbchain/adapter/internal/audit"
 	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
+	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
 	"github.com/emrbchain/emrbchain/plugins/host"
@@ -35,8 +37,8 @@ func (s *Sidecar) sourceStatus(ctx context.Context, out *api.Status) error {
 		Restarts: uint64(running.Restarts), Tables: []api.TableStatus{}}
 	if running.LastErr != nil && !progress.Attached {
 		out.Source.Problem = running.LastErr.Error()
-		if running.State == host.Waiting {
-			out.Source.Problem += "; tried again " + running.Next.UTC().Format(time.RFC3339)
+		if running.State == host.Waiting && running.Next.After(time.Now()) {
+			out.Source.Problem += "; to be tried again at " + running.Next.UTC().Format(time.RFC3339)
 		}
 		out.NotReady = append(out.NotReady, "the source is not tapped: "+out.Source.Problem)
 	} else if !progress.Attached {
@@ -141,6 +143,9 @@ func (s *Sidecar) chainStatus(ctx context.Context, out *api.Status) error {
 		out.Chain.Problem = mended(err).Error()
 		return nil
 	}
+	if anchored.Error != "" && !anchored.Halted {
+		out.Chain.Problem = "anchoring failed the last time: " + anchored.Error
+	}
 	out.Chain.Reachable, out.Chain.Height, out.Chain.Faulty = true, node.Height, node.Tolerates
 	out.Chain.Notice = chainNotice(len(node.Validators), node.Tolerates)
 	return nil
@@ -161,9 +166,7 @@ func (s *Sidecar) overdue(a anchoring.Status) string {
 func chainNotice(validators, tolerates int) string {
 	switch {
 	case validators == 1:
-		return "a local chain of one node, without an outside witness: tolerates 0 faulty members"
-	case tolerates == 0:
-		return "tolerates 0 faulty members"
+		return "a local chain of one node, without an outside witness"
 	}
 	return ""
 }
@@ -174,18 +177,41 @@ func (s *Sidecar) auditStatus(_ context.Context, out *api.Status) error {
 		s.auditing.Unlock()
 	}
 	out.Audit.Running = running
+	last, err := audit.LastEntered(s.log)
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		ended := when(int64(last.Ended))
+		out.Audit.LastTime, out.Audit.LastVerdict = &ended, lastVerdict(last)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.lastAudit; r != nil {
-		ended := when(r.Ended)
-		out.Audit.LastTime, out.Audit.LastVerdict = &ended, verdictIntact
-		if !r.Clean() {
-			out.Audit.LastVerdict = verdictFindings
-		}
+	if s.auditErr != nil {
+		out.Audit.Problem = s.auditErr.Error()
 	}
 	if !s.nextAudit.IsZero() {
 		next := s.options.Now().Add(time.Until(s.nextAudit)).UTC()
 		out.Audit.Next = &next
 	}
 	return nil
+}
+
+// lastVerdict is the verdict on an audit by its entry in the log.
+func lastVerdict(a *evidence.AuditBody) string {
+	read := 0
+	for _, c := range a.Coverage {
+		if c.Complete {
+			read++
+		}
+	}
+	switch {
+	case a.FindingsCount > 0:
+		return verdictFindings
+	case read == 0:
+		return verdictNothing
+	case read < len(a.Coverage):
+		return verdictPart
+	}
+	return verdictIntact
 }

@@ -124,7 +124,7 @@ func (t *lines) reason(name, text string) {
 func (t *lines) source(s *api.SourceStatus, now time.Time) {
 	t.add("source", "%s, %s; tap %s promises %s", shown(s.Name), s.State, s.Tap, s.Assurance)
 	if s.LastChange != nil {
-		t.add("", "last change %s ago, at %s", age(now, *s.LastChange), moment(*s.LastChange))
+		t.add("", "last change at %s by the source's own clock", moment(*s.LastChange))
 	}
 	if s.Restarts > 0 {
 		t.add("", "the tap was restarted %s", count(s.Restarts, "time"))
@@ -176,9 +176,12 @@ func (t *lines) chain(c *api.ChainStatus, now time.Time) {
 func (t *lines) audit(a *api.AuditStatus, now time.Time) {
 	switch {
 	case a.LastTime == nil:
-		t.add("audit", "none has ended yet")
+		t.add("audit", "none is in the log yet")
 	default:
 		t.add("audit", "last: %s, %s ago, at %s", a.LastVerdict, age(now, *a.LastTime), moment(*a.LastTime))
+	}
+	if a.Problem != "" {
+		t.reason("PROBLEM: ", a.Problem)
 	}
 	if a.Running {
 		t.add("", "one is running")

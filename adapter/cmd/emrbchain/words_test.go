@@ -77,7 +77,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 	const want = `sidecar   NOT READY; version v0.1.0, up 2 d 3 h
           no anchor for 12 minutes
 source    clinic, streaming; tap mysql promises every version
-          last change 12 s ago, at 2026-11-23 09:59:48 UTC
+          last change at 2026-11-23 09:59:48 UTC by the source's own clock
           the tap was restarted 1 time
           table emr.patients: covered
             a cascade deletes its rows

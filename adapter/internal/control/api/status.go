@@ -84,4 +84,7 @@ type AuditStatus struct {
 	LastVerdict string     `json:"last_verdict,omitempty"`
 	LastTime    *time.Time `json:"last_time"`
 	Next        *time.Time `json:"next"`
+	// Problem says why the last audit since the start could not be completed, or
+	// which tables it could not read.
+	Problem string `json:"problem,omitempty"`
 }
