@@ -130,9 +130,9 @@ func (p *pass) lose(t sweep.Coverage, c Coverage) (findings.Finding, error) {
 		f.Detail += fmt.Sprintf("; that the table changed is recorded as leaf %d", t.Cause)
 	}
 	f.LastGood = findings.Moment{Time: c.Since}
-	last, ok, err := readTableAudit(p.log, c.Table)
+	last, ok, err := findings.LastTableAudit(p.log, c.Table)
 	if err == nil && ok {
-		f.LastGood, err = p.anchored(last.readAt, last.leaf)
+		f.LastGood, err = p.anchored(last.ReadAt, last.Leaf)
 	}
 	f.LastGood.Time = min(f.LastGood.Time, f.FirstBad.Time)
 	return f, err

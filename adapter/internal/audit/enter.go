@@ -98,13 +98,13 @@ func (p *pass) append(b *recordlog.Batch, body *evidence.AuditBody) error {
 		return fmt.Errorf("append the audit: %w", err)
 	}
 	b.Set(findingsName(p.report.Entry), list)
-	b.Set(listedName, p.listed.append(nil, p.report.Entry))
+	b.Set(findings.ListedName, p.listed.append(nil, p.report.Entry))
 	if p.whole {
 		b.Set(wholeName, dcbor.AppendInt(nil, p.report.Ended))
 	}
 	for _, c := range p.report.Covered {
 		if c.Refused == "" {
-			b.Set(tableAuditPrefix+c.Table, tableAudit{leaf: p.report.Entry, readAt: c.ReadAt, from: c.From}.append(nil))
+			findings.TableAudit{Leaf: p.report.Entry, ReadAt: c.ReadAt, From: c.From}.Set(b, c.Table)
 		}
 	}
 	return nil

@@ -115,13 +115,13 @@ func (p *pass) lastGood(d sweep.Deviation) (findings.Moment, error) {
 	if err != nil || told.Time != 0 {
 		return told, err
 	}
-	last, ok, err := readTableAudit(p.log, d.Table.Name)
+	last, ok, err := findings.LastTableAudit(p.log, d.Table.Name)
 	if err != nil {
 		return findings.Moment{}, err
 	}
 	// What came first is told by the log's order, not by a clock.
-	if ok && d.Latest.Header.Index < last.from {
-		return p.anchored(last.readAt, last.leaf)
+	if ok && d.Latest.Header.Index < last.From {
+		return p.anchored(last.ReadAt, last.Leaf)
 	}
 	return p.anchored(d.Latest.Leaf.Time, d.Latest.Header.Index)
 }

@@ -218,7 +218,11 @@ func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.
 	if !a.mayFollow(c.Table.Name) {
 		return a.broken(c, key, e, d, detail)
 	}
-	one := &doubt{leaf: a.batch.Next(), version: e.Header.Index, table: c.Table, before: before, finding: a.broke(c, key, e, d, detail)}
+	f, err := a.broke(c, key, e, d, detail)
+	if err != nil {
+		return err
+	}
+	one := &doubt{leaf: a.batch.Next(), version: e.Header.Index, table: c.Table, before: before, finding: f}
 	a.batch.Set(one.name(), one.append(nil))
 	a.doubts = append(a.doubts, one)
 	return nil
@@ -227,16 +231,24 @@ func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.
 // broken records that a row's history does not fit together, as an entry and
 // as a finding.
 func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) error {
-	return enter(a.log, a.batch, commit.Break, a.broke(c, key, e, d, detail))
+	f, err := a.broke(c, key, e, d, detail)
+	if err != nil {
+		return err
+	}
+	return enter(a.log, a.batch, commit.Break, f)
 }
 
-func (a *applier) broke(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) findings.Finding {
+func (a *applier) broke(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) (findings.Finding, error) {
 	f := findings.Finding{Verdict: findings.HistoryBroken, Table: c.Table.Name, Key: key, Leaf: commit.NoPrevious,
 		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
 	if e != nil {
-		f.Version, f.Leaf, f.LastGood.Time = e.Header.Version, e.Header.Index, min(e.Leaf.Time, f.FirstBad.Time)
+		f.Version, f.Leaf = e.Header.Version, e.Header.Index
+		var err error
+		if f.LastGood, err = a.lastGood(e, f.FirstBad.Time); err != nil {
+			return f, err
+		}
 	}
-	return f
+	return f, nil
 }
 
 // enter opens a finding and binds it by an entry of the log.

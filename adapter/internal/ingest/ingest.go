@@ -25,6 +25,7 @@ import (
 
 	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/clinical"
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
@@ -88,6 +89,7 @@ type session struct {
 	arrival   arrival
 	rules     map[string]*clinical.Rules
 	fences    *fences
+	sightings findings.Sightings // used under mu
 	work      chan struct{} // a table may need a scan
 	mu        sync.Mutex    // guards tables, states and doubts, and orders batches, between stream and scans
 }

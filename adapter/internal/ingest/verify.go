@@ -123,7 +123,9 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 		FirstBad: findings.Moment{Time: s.options.Now().UnixMilli()}}
 	if d.Latest != nil {
 		f.Version, f.Leaf = d.Latest.Header.Version, d.Latest.Header.Index
-		f.LastGood.Time = min(d.Latest.Leaf.Time, f.FirstBad.Time) // a clock may have been set back
+		if f.LastGood, err = s.lastGood(d.Latest, f.FirstBad.Time); err != nil {
+			return err
+		}
 	}
 	if open, err := s.isOpen(f); err != nil || open {
 		return err
@@ -135,6 +137,14 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 		return nil
 	}
 	return s.recordAsIs(b, d, known && !head.Deleted)
+}
+
+// lastGood is when a version was last known to be in the source: when it was
+// logged, or when a later audit found it there. A clock that was set back must not
+// let it follow the moment at which it was seen otherwise, ms since 1970 UTC.
+func (s *session) lastGood(e *recordlog.Entry, bad int64) (findings.Moment, error) {
+	seen, err := s.sightings.Good(s.log, e.Header.Table, e.Header.Index)
+	return findings.Moment{Time: min(max(seen, e.Leaf.Time), bad)}, err
 }
 
 // isOpen reports whether the very same deviation was found before the gap. The
