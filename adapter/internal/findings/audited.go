@@ -20,7 +20,9 @@ type TableAudit struct {
 }
 
 // Set keeps the audit in a batch.
-func (t TableAudit) Set(b interface{ Set(name string, value []byte) }, table string) {
+func (t TableAudit) Set(b interface {
+	Set(name string, value []byte)
+}, table string) {
 	v := dcbor.AppendInt(dcbor.AppendUint(dcbor.AppendArray(nil, 3), t.Leaf), t.ReadAt)
 	b.Set(tableAuditPrefix+table, dcbor.AppendUint(v, t.From))
 }

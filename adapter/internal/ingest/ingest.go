@@ -90,8 +90,8 @@ type session struct {
 	rules     map[string]*clinical.Rules
 	fences    *fences
 	sightings findings.Sightings // used under mu
-	work      chan struct{} // a table may need a scan
-	mu        sync.Mutex    // guards tables, states and doubts, and orders batches, between stream and scans
+	work      chan struct{}      // a table may need a scan
+	mu        sync.Mutex         // guards tables, states and doubts, and orders batches, between stream and scans
 }
 
 // Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
