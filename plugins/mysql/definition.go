@@ -318,7 +318,7 @@ func (d *definition) judge(create string) {
 	}
 	if d.refused == "" && d.key == nil {
 		d.refused = "it has neither a primary key nor a unique key of NOT NULL columns that the tap can read by: " +
-			"ALTER TABLE " + quoteTable(d.name) + " ADD a PRIMARY KEY, or leave it out of the configuration"
+			"ALTER TABLE " + quoteTable(d.name) + " ADD PRIMARY KEY (COLUMN, …), or leave it out of the configuration"
 	}
 	d.addNotes(create)
 }

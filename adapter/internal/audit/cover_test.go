@@ -137,3 +137,12 @@ func TestATableThatNeverWasCoveredIsNotLost(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A column that the table does not have is not found as NULL.
+func TestAMissingColumnIsNotNull(t *testing.T) {
+	columns := []row.Column{{Name: "id"}, {Name: "note"}}
+	d := sweep.Deviation{Table: &tap.Table{Columns: columns}, Columns: []string{"note", "dose"}}
+	if m := d.Missing(); len(m) != 1 || m[0] != "dose" {
+		t.Errorf("missing: %q", m)
+	}
+}

@@ -72,7 +72,7 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 	switch d.Kind {
 	case sweep.Altered:
 		return findings.Altered, fmt.Sprintf("%s not as version %d recorded %s",
-			columnsAre(len(d.Columns), len(d.Present)), d.Latest.Header.Version, itOrThem(len(d.Columns))), nil
+			columnsAre(len(d.Columns), len(d.Present)), d.Latest.Header.Version, itOrThem(len(d.Columns))) + missingWords(d.Missing()), nil
 	case sweep.Deleted:
 		return findings.Deleted, fmt.Sprintf("version %d is the last on record and no deletion is", d.Latest.Header.Version), nil
 	case sweep.Stale:
@@ -84,6 +84,14 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 			d.Latest.Header.Version), nil
 	}
 	return findings.UnloggedInsert, "the row is there and no insertion is on record", nil
+}
+
+// missingWords says which columns the table does not have.
+func missingWords(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the table has no such column any more: %q", names)
 }
 
 func columnsAre(n, of int) string {

@@ -121,6 +121,18 @@ type Deviation struct {
 	Window  recordlog.Window // of the reading that decided
 }
 
+// Missing lists the columns that differ because the table has none of that name:
+// not even NULL was found in them.
+func (d *Deviation) Missing() []string {
+	var names []string
+	for _, name := range d.Columns {
+		if !slices.ContainsFunc(d.Table.Columns, func(c row.Column) bool { return c.Name == name }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Result is what a sweep found.
 type Result struct {
 	Table      *tap.Table
