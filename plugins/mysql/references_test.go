@@ -76,3 +76,37 @@ func TestChangesSayWhetherForeignKeysWereFollowed(t *testing.T) {
 	s.Exec("ALTER TABLE emr.c DROP FOREIGN KEY k")
 	references(0, 2)
 }
+
+// TestForeignKeysToTablesThatAreNotTappedAreGaps: of the table that refers, and
+// only where the server followed them.
+func TestForeignKeysToTablesThatAreNotTappedAreGaps(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.Exec("CREATE TABLE emr.p (id INT PRIMARY KEY, v INT)", "INSERT INTO emr.p SELECT seq, 0 FROM emr.seq_1_to_9",
+		"CREATE TABLE emr.d (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES emr.p (id) ON DELETE CASCADE)",
+		"CREATE TABLE emr.u (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES emr.p (id) ON UPDATE CASCADE)")
+	r := stream(t, open(t, s, "emr.d", "emr.u"), nil)
+	steps := []struct {
+		do   string
+		want []string
+	}{
+		{"UPDATE emr.p SET v = 1", nil},
+		{"INSERT INTO emr.p VALUES (10, 0)", nil},
+		{"SET STATEMENT foreign_key_checks = 0 FOR DELETE FROM emr.p WHERE id = 1", nil},
+		{"UPDATE emr.p SET id = 12 WHERE id = 2", []string{"emr.u"}},
+		{"DELETE FROM emr.p WHERE id > 8", []string{"emr.d"}},
+	}
+	for i, step := range steps {
+		s.Exec(step.do, "INSERT INTO emr.d VALUES ("+string(rune('1'+i))+", NULL)")
+	}
+	var got, want []string
+	for _, g := range gaps(r.awaitChanges(t, len(steps))) {
+		got = append(got, g.Tables...)
+	}
+	for _, step := range steps {
+		want = append(want, step.want...)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tables of gaps (-want +got):\n%s", diff)
+	}
+}

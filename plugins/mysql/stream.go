@@ -38,9 +38,10 @@ type stream struct {
 	// where the server was by then: until the stream is there, they may not have
 	// been in force.
 	unsure     map[string]gtidSet
-	shapes     map[string]*shape // by the bytes of their table map
-	mapped     map[uint64]*shape // by the log's table id; nil for other tables
-	checksum   int               // bytes of checksum at the end of each event
+	shapes     map[string]*shape    // by the bytes of their table map
+	mapped     map[uint64]*shape    // by the log's table id; nil for other tables
+	outsiders  map[uint64]*outsider // by the log's table id; nil for most
+	checksum   int                  // bytes of checksum at the end of each event
 	lastCommit time.Time
 	moved      bool // transactions without changes since the last Commit
 }
@@ -107,6 +108,7 @@ func (s *stream) learn(ctx context.Context) error {
 // run reads the log from where the stream is until that fails.
 func (s *stream) run(ctx context.Context) (err error) {
 	s.shapes, s.mapped, s.open = make(map[string]*shape), make(map[uint64]*shape), transaction{}
+	s.outsiders = make(map[uint64]*outsider)
 	s.point, s.read, s.passedOver = logPoint{}, false, false
 	s.tap.fences.unknown()
 	defer func() { err = errors.Join(err, s.open.rows.clear()) }()
@@ -256,7 +258,9 @@ func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e
 	name, tapped := s.tables[s.tap.fold(string(e.Schema)+"."+string(e.Table))]
 	if !tapped {
 		s.mapped[e.TableID] = nil
-		return nil
+		var err error
+		s.outsiders[e.TableID], err = s.outside(string(e.Schema)+"."+string(e.Table), body)
+		return err
 	}
 	if known := s.shapes[string(body)]; known != nil {
 		s.mapped[e.TableID] = known
@@ -292,6 +296,10 @@ func (s *stream) makeShape(ctx context.Context, name string, body []byte) (*shap
 func (s *stream) addRows(event *replication.BinlogEvent, e *replication.RowsEvent) error {
 	s.open.hash(event.Header, s.body(event))
 	mapped := s.mapped[e.TableID]
+	if o := s.outsiders[e.TableID]; mapped == nil && o != nil && !s.open.skipped {
+		s.addOutside(o, event, e)
+		return nil
+	}
 	if mapped == nil || s.open.skipped || s.uncovered(mapped.table) {
 		return nil
 	}
