@@ -62,7 +62,7 @@ func (s *stream) announce(ctx context.Context, x *transaction) error {
 		}
 	}
 	for _, shape := range x.rows.shapes {
-		if err := s.tell(shape.table, false, "found in the log"); err != nil {
+		if err := s.tell(tap.SchemaChange{Table: shape.table, Statement: "found in the log"}); err != nil {
 			return err
 		}
 	}
@@ -77,13 +77,22 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		if !statement.concerns(tableName(name)) {
 			continue
 		}
+		former := s.known[name]
 		d, err := s.define(ctx, name)
 		if err != nil {
 			return err
 		}
 		clear(s.shapes)
-		rewritten := statement.class != statementIndex
-		if err := s.tell(s.tap.shapes.intern(d.table()), rewritten, statement.title); err != nil {
+		does := statement.effect(name, s.tap.folded)
+		change := tap.SchemaChange{Table: s.tap.shapes.intern(d.table()), Statement: statement.title,
+			Rewritten: does.rewritten || len(does.parted) > 0, Moved: does.moved}
+		if statement.lexemes == nil && former != nil {
+			change.Moved = statement.newColumns(former, d)
+		}
+		if does.emptied {
+			change.Removed = &tap.Removal{All: true}
+		}
+		if err := s.tell(change); err != nil {
 			return err
 		}
 	}
@@ -91,18 +100,14 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 }
 
 // tell gives the sink a table's shape if it is another than the last one, or if
-// its rows may have changed.
-func (s *stream) tell(t *tap.Table, rewritten bool, statement string) error {
-	if s.told[t.Name] == t && !rewritten {
+// its rows or columns may have changed.
+func (s *stream) tell(change tap.SchemaChange) error {
+	t := change.Table
+	if s.told[t.Name] == t && !change.Rewritten && change.Removed == nil && len(change.Moved) == 0 {
 		return nil
 	}
-	s.told[t.Name] = t
-	return s.sink.Schema(tap.SchemaChange{
-		Position:  s.at.encode(),
-		Table:     t,
-		Rewritten: rewritten,
-		Statement: statement,
-	})
+	s.told[t.Name], change.Position = t, s.at.encode()
+	return s.sink.Schema(change)
 }
 
 // changes hands the rows of a transaction over, numbered from 1.

@@ -149,6 +149,7 @@ type hole struct {
 	gap        string // in the reason
 	schema     string // the statement of a schema change
 	rewritten  bool
+	emptied    bool
 }
 
 func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
@@ -166,8 +167,8 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 			"SET SESSION binlog_row_image=NOBLOB", "UPDATE emr.t SET v = 'y'"}},
 		{name: "no column names", gap: "binlog_row_metadata=FULL", statements: []string{
 			"SET GLOBAL binlog_row_metadata=NO_LOG", "UPDATE emr.t SET v = 'y'", "SET GLOBAL binlog_row_metadata=FULL"}},
-		{name: "truncate", schema: "TRUNCATE TABLE", rewritten: true, statements: []string{"TRUNCATE TABLE emr.t"}},
-		{name: "truncate in a comment's shadow", schema: "TRUNCATE", rewritten: true, statements: []string{
+		{name: "truncate", schema: "TRUNCATE TABLE", emptied: true, statements: []string{"TRUNCATE TABLE emr.t"}},
+		{name: "truncate in a comment's shadow", schema: "TRUNCATE", emptied: true, statements: []string{
 			"USE emr", "/* hi */ TRUNCATE t"}},
 		{name: "alter", schema: "ALTER TABLE", rewritten: true, statements: []string{
 			"ALTER TABLE emr.t ADD COLUMN added INT DEFAULT 7 FIRST"}},
@@ -175,8 +176,8 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 			"SET SESSION binlog_alter_two_phase=1", "ALTER TABLE emr.t MODIFY v VARCHAR(50)"}},
 		{name: "rename away and back", schema: "RENAME TABLE", rewritten: true, statements: []string{
 			"RENAME TABLE emr.t TO emr.u", "RENAME TABLE emr.u TO emr.t"}},
-		{name: "drop", schema: "DROP TABLE", rewritten: true, statements: []string{"DROP TABLE emr.t"}},
-		{name: "drop database", schema: "DROP DATABASE", rewritten: true, statements: []string{"DROP DATABASE emr"}},
+		{name: "drop", schema: "DROP TABLE", emptied: true, statements: []string{"DROP TABLE emr.t"}},
+		{name: "drop database", schema: "DROP DATABASE", emptied: true, statements: []string{"DROP DATABASE emr"}},
 	} {
 		t.Run(h.name, func(t *testing.T) { t.Parallel(); checkHole(t, h) })
 	}
@@ -193,6 +194,9 @@ func checkHole(t *testing.T, h hole) {
 		change := r.awaitSchema(t, h.schema)
 		if change.Rewritten != h.rewritten {
 			t.Errorf("rewritten = %v, want %v", change.Rewritten, h.rewritten)
+		}
+		if emptied := change.Removed != nil && change.Removed.All; emptied != h.emptied {
+			t.Errorf("emptied = %v, want %v", emptied, h.emptied)
 		}
 		return
 	}

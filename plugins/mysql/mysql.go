@@ -76,6 +76,7 @@ func (t *Tap) Describe() tap.Description {
 		Fetch:        true,
 		Survey:       true,
 		BeforeImages: true,
+		ColumnsTold:  true,
 	}
 }
 

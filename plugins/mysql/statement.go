@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 )
@@ -40,6 +39,7 @@ type statement struct {
 	// table too many than one missed.
 	database string
 	names    []string
+	lexemes  []lexeme // the statement's own, nil if it cannot be read with certainty
 }
 
 // concerns reports whether the statement may concern a table.
@@ -55,10 +55,14 @@ func (s *statement) concerns(schema, table string) bool {
 	return s.class == statementRows
 }
 
-// parseStatement reads a statement of the log.
-func parseStatement(database, query []byte) *statement {
+// parseStatement reads a statement of the log that ran in a mode of SQL.
+func parseStatement(database, query []byte, mode sqlMode) *statement {
 	s := &statement{database: string(database)}
-	words := tokens(query).inner()
+	list, sure := scanLexemes(query, mode)
+	if sure {
+		s.lexemes = innerLexemes(list)
+	}
+	words := asWords(list).inner()
 	s.title = words.title()
 	s.class = words.classify()
 	for _, w := range words {
@@ -155,68 +159,4 @@ func (w words) title() string {
 		parts = append(parts, strings.ToUpper(w[i].text))
 	}
 	return strings.Join(parts, " ")
-}
-
-// tokens splits a statement into words. Strings, numbers and signs are dropped,
-// comments too, except those that the server executes (/*! … */).
-func tokens(query []byte) words {
-	var list words
-	for len(query) > 0 {
-		c := query[0]
-		switch {
-		case bytes.HasPrefix(query, []byte("/*!")), bytes.HasPrefix(query, []byte("/*M!")):
-			query = bytes.TrimLeft(query[3:], "!0123456789")
-		case bytes.HasPrefix(query, []byte("/*")):
-			query = cutAfter(query[2:], "*/")
-		case bytes.HasPrefix(query, []byte("-- ")), c == '#':
-			query = cutAfter(query, "\n")
-		case c == '\'' || c == '"' || c == '`':
-			text, rest := quoted(query)
-			if c != '\'' { // with ANSI_QUOTES, "a" is an identifier
-				list = append(list, word{text: strings.ToLower(string(text)), quoted: true})
-			}
-			query = rest
-		case isWordByte(c):
-			end := 1
-			for end < len(query) && isWordByte(query[end]) {
-				end++
-			}
-			list = append(list, word{text: strings.ToLower(string(query[:end]))})
-			query = query[end:]
-		default:
-			query = query[1:]
-		}
-	}
-	return list
-}
-
-// isWordByte accepts what an identifier without quotes may hold.
-func isWordByte(c byte) bool {
-	return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-func cutAfter(b []byte, mark string) []byte {
-	_, rest, _ := bytes.Cut(b, []byte(mark))
-	return rest
-}
-
-// quoted returns the text between quotes and what follows. A doubled quote
-// stands for itself, as does anything after a backslash in a string.
-func quoted(b []byte) (text, rest []byte) {
-	quote := b[0]
-	for i := 1; i < len(b); i++ {
-		switch {
-		case b[i] == '\\' && quote != '`' && i+1 < len(b):
-			i++
-			text = append(text, b[i])
-		case b[i] != quote:
-			text = append(text, b[i])
-		case i+1 < len(b) && b[i+1] == quote:
-			i++
-			text = append(text, quote)
-		default:
-			return text, b[i+1:]
-		}
-	}
-	return text, nil
 }

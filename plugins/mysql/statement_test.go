@@ -42,7 +42,7 @@ func TestStatementsOfTheLog(t *testing.T) {
 		{"REPLACE INTO x VALUES (1)", statementRows, "REPLACE", true},
 		{"'", statementRows, "", true},
 	} {
-		s := parseStatement([]byte("emr"), []byte(c.query))
+		s := parseStatement([]byte("emr"), []byte(c.query), sqlMode{})
 		if s.class != c.class || s.title != c.title {
 			t.Errorf("%q: class %d, title %q; want %d, %q", c.query, s.class, s.title, c.class, c.title)
 		}
@@ -54,7 +54,7 @@ func TestStatementsOfTheLog(t *testing.T) {
 
 // TestTitlesHoldNoValue: what reaches an operator must not quote a row.
 func TestTitlesHoldNoValue(t *testing.T) {
-	s := parseStatement(nil, []byte("ALTER TABLE `Ada Lovelace` ADD x INT DEFAULT 'Ada Lovelace'"))
+	s := parseStatement(nil, []byte("ALTER TABLE `Ada Lovelace` ADD x INT DEFAULT 'Ada Lovelace'"), sqlMode{})
 	if s.title != "ALTER TABLE" {
 		t.Errorf("title %q", s.title)
 	}
@@ -64,5 +64,5 @@ func FuzzParseStatement(f *testing.F) {
 	for _, seed := range []string{"", "`", "/*", "/*!", "'\\", "ALTER TABLE `a``b`", "SET STATEMENT x=1 FOR"} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, query []byte) { parseStatement([]byte("emr"), query) })
+	f.Fuzz(func(t *testing.T, query []byte) { parseStatement([]byte("emr"), query, sqlMode{}) })
 }

@@ -196,6 +196,7 @@ func (s *stream) begin(ctx context.Context, event *replication.BinlogEvent, e *r
 		return err
 	}
 	s.open.begin(e, xa)
+	s.open.undone = alters(event, e) && !xa.prepared && !xa.completed
 	s.open.skipped = s.unverified && !s.wanted(s.open.gtid)
 	s.fresh, s.read = false, true
 	return nil
@@ -322,7 +323,7 @@ func (s *stream) uncovered(t *tap.Table) bool {
 // that may change tables or rows without row events.
 func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *replication.QueryEvent) error {
 	s.open.hash(event.Header, e.Schema, e.Query)
-	statement := parseStatement(e.Schema, e.Query)
+	statement := parseStatement(e.Schema, e.Query, readMode(e.StatusVars, s.tap.charsets))
 	switch statement.class {
 	case statementCommit:
 		return s.end(ctx, event)
@@ -338,6 +339,9 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 	case statementRows:
 		s.open.gap("a statement changed rows that were not logged (a session's binlog_format)")
 	case statementTable, statementDatabase, statementIndex:
+		if s.open.undone {
+			break
+		}
 		s.open.statements = append(s.open.statements, statement)
 	}
 	if s.open.standalone {

@@ -19,6 +19,7 @@ type transaction struct {
 	standalone bool // one statement, without an end event
 	skipped    bool // read again, for its digest alone
 	xa         xaGroup
+	undone     bool // an ALTER that has not happened: it begins, or was given up
 	resolves   gtid // the XA PREPARE that this group completes, if it is held
 	time       time.Time
 	rows       rowList
@@ -43,6 +44,17 @@ func (x *transaction) begin(e *replication.MariadbGTIDEvent, xa xaGroup) {
 	}
 	x.digest.Reset()
 	x.digest.Write(g.append(nil))
+}
+
+// alters reports whether a group is the begin of an ALTER that is logged in two
+// phases, or of one that was given up.
+func alters(event *replication.BinlogEvent, e *replication.MariadbGTIDEvent) bool {
+	const fixed, commitID, startAlter, rollbackAlter = 13, 8, 2, 8
+	at := replication.EventHeaderSize + fixed
+	if e.IsGroupCommit() {
+		at += commitID
+	}
+	return at < len(event.RawData) && event.RawData[at]&(startAlter|rollbackAlter) != 0
 }
 
 // open reports whether a transaction has begun and not ended.

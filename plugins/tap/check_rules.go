@@ -40,8 +40,11 @@ func (t *Table) column(name string) int {
 func checkEffects(change *SchemaChange) string {
 	from := make(map[string]bool)
 	for _, m := range change.Moved {
-		if m.From == "" || from[m.From] {
-			return "a moved column has no name, or is moved twice"
+		if m.From == "" {
+			continue
+		}
+		if from[m.From] {
+			return "a column is moved twice"
 		}
 		from[m.From] = true
 	}

@@ -40,7 +40,8 @@ func NewClient(ctx context.Context, conn grpc.ClientConnInterface) (*Client, err
 		return nil, broken("description", "it has no name or no known assurance")
 	}
 	c.description = Description{Name: d.Name, Version: d.Version, Assurance: Assurance(d.Assurance),
-		Schema: json.RawMessage(d.Schema), Scan: d.Scan, Fetch: d.Fetch, BeforeImages: d.BeforeImages, Survey: d.Survey}
+		Schema: json.RawMessage(d.Schema), Scan: d.Scan, Fetch: d.Fetch, BeforeImages: d.BeforeImages, Survey: d.Survey,
+		ColumnsTold: d.ColumnsTold}
 	return c, nil
 }
 

@@ -40,7 +40,7 @@ func (s *server) Describe(context.Context, *tapv1.DescribeRequest) (*tapv1.Descr
 	d := s.tap.Describe()
 	return &tapv1.DescribeResponse{Protocol: wire.Protocol, Name: wire.Text(d.Name), Version: wire.Text(d.Version),
 		Assurance: tapv1.Assurance(d.Assurance), Schema: d.Schema, Scan: d.Scan, Fetch: d.Fetch,
-		BeforeImages: d.BeforeImages, Survey: d.Survey}, nil
+		BeforeImages: d.BeforeImages, Survey: d.Survey, ColumnsTold: d.ColumnsTold}, nil
 }
 
 func (s *server) Open(ctx context.Context, in *tapv1.OpenRequest) (*tapv1.OpenResponse, error) {

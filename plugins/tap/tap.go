@@ -118,6 +118,10 @@ type Description struct {
 	Survey bool
 	// BeforeImages says that updates and deletes carry the row as it was.
 	BeforeImages bool
+	// ColumnsTold says that Moved tells each column that comes, goes or gets
+	// another name by what the source's stream shows. A table that has or lacks a
+	// column otherwise was changed unrecorded.
+	ColumnsTold bool
 }
 
 // Table describes a table of the source as it stands from some event on. It is
@@ -254,8 +258,8 @@ type SchemaChange struct {
 	Statement string // what the source calls it, without values
 	// Removed says which rows went, nil if none did.
 	Removed *Removal
-	// Moved lists the columns that have another name since, or are gone. They
-	// are read all at once: two columns may swap names.
+	// Moved lists the columns that have another name since, are gone or are new.
+	// They are read all at once: two columns may swap names.
 	Moved []Moved
 }
 
@@ -272,7 +276,8 @@ type Removal struct {
 // A Range is of the values from From on and below To; null stands for no bound.
 type Range struct{ From, To row.Value }
 
-// Moved is a column that got the name To, or is gone if To is empty.
+// Moved is a column that got the name To, is gone if To is empty, or is new if
+// From is empty. With neither name, columns may be new that the tap cannot name.
 type Moved struct{ From, To string }
 
 // Sink takes a stream's events in order. A call blocks while the host is not

@@ -15,6 +15,15 @@ import (
 type Book struct {
 	mu     sync.RWMutex
 	tables map[string]*history
+	exact  bool
+}
+
+// SetColumnsTold says that every column that comes, goes or gets another name is
+// told: what a table has or lacks otherwise is explained by nothing.
+func (b *Book) SetColumnsTold(told bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.exact = told
 }
 
 // NewBook returns an empty Book.
@@ -156,6 +165,16 @@ func (b *Book) SetKey(table string, key []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.history(table).key = key
+}
+
+// Key names the columns by which rows of a table are named now, as far as known.
+func (b *Book) Key(table string) []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if h := b.tables[table]; h != nil {
+		return h.key
+	}
+	return nil
 }
 
 // find returns where a column of that name stands, in any case.

@@ -18,7 +18,7 @@ type Shape struct {
 	Table string
 	Leaf  uint64
 	// Columns are those that the table has since; Moved are those that got
-	// another name, or are gone whatever Columns has of that name.
+	// another name, are gone whatever Columns has of that name, or are new.
 	Columns []row.Column
 	Moved   []tap.Moved
 	// Converted says that values may have become those of other types.
@@ -122,48 +122,11 @@ func (h *history) named(version uint64, name string, before uint64) (now string,
 // moved returns the name that a column has since; empty if it is gone.
 func (s *Shape) moved(name string) string {
 	for _, m := range s.Moved {
-		if sameName(m.From, name) {
+		if m.From != "" && sameName(m.From, name) {
 			return m.To
 		}
 	}
 	return name
-}
-
-// Place returns where a column that a version was committed with stands among
-// the columns that the table has as it was read; -1 if it is not there. Dropped
-// says that the source told so.
-func (b *Book) Place(table string, version uint64, name string, columns []row.Column) (at int, dropped bool) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	h := b.tables[table]
-	if h == nil {
-		return find(columns, name), false
-	}
-	shapes := until(h.after(version, ^uint64(0)), columns)
-	names := []string{name}
-	for _, s := range shapes {
-		if name = s.moved(name); name == "" {
-			return -1, true
-		}
-		names = append(names, name)
-	}
-	for _, name := range slices.Backward(names) {
-		if at = find(columns, name); at >= 0 {
-			return at, false
-		}
-	}
-	return -1, len(shapes) > 0 && find(shapes[len(shapes)-1].Columns, name) < 0
-}
-
-// until leaves out the shapes that came after the one that a table was read in,
-// where that can be told.
-func until(shapes []*Shape, columns []row.Column) []*Shape {
-	for i, s := range slices.Backward(shapes) {
-		if slices.Equal(s.Columns, columns) {
-			return shapes[:i+1]
-		}
-	}
-	return shapes
 }
 
 // Converted returns the types that a column of a version has had since, in order
@@ -200,5 +163,5 @@ func (b *Book) Plain(table string, version uint64) bool {
 	if n := len(h.steps); n > 0 && h.steps[n-1].Leaf > version {
 		return false
 	}
-	return !slices.ContainsFunc(h.after(version, ^uint64(0)), func(s *Shape) bool { return len(s.Moved) > 0 || s.Rekeys() })
+	return !slices.ContainsFunc(h.after(version, ^uint64(0)), func(s *Shape) bool { return s.moves() || s.Rekeys() })
 }

@@ -136,6 +136,9 @@ func (s *session) acceptChunk(chunk tap.Chunk, w recordlog.Window, done bool) er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.Update(func(b *recordlog.Batch) error {
+		if s.book.Reshaped(chunk.Table.Name, w.From) {
+			return errReadAnew
+		}
 		var key []byte
 		for _, r := range chunk.Rows {
 			cells := chunk.Table.KeyOf(r.Cells)

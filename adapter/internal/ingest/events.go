@@ -47,6 +47,7 @@ func (s *session) gap(b *recordlog.Batch, g tap.Gap) error {
 		if state, ok := s.states[name]; ok {
 			state.Suspect, state.Cause = true, index
 			s.setState(b, name, state)
+			s.opened(b, name, index)
 		}
 	}
 	s.wake()
@@ -93,9 +94,11 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 	if c.Removed != nil {
 		a.addRule(a.batch, cause.Step{Table: c.Table.Name, Leaf: index, Entry: index, Sure: true, Removed: c.Removed})
 	}
-	a.reshaped(c, index)
+	if err := a.reshaped(c, index); err != nil {
+		return err
+	}
 	state := a.states[c.Table.Name]
-	if changed := state.setShape(c.Table); changed || c.Rewritten || c.Removed != nil && c.Removed.All {
+	if changed := state.setShape(c.Table); changed || c.Rewritten || len(c.Moved) > 0 || c.Removed != nil && c.Removed.All {
 		state.Suspect, state.Cause = true, index
 	}
 	a.tables[c.Table.Name] = c.Table
@@ -103,20 +106,6 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 	a.setState(a.batch, c.Table.Name, state)
 	a.wake = true
 	return nil
-}
-
-// reshaped keeps a change of a table's shape that was told.
-func (a *applier) reshaped(c *tap.SchemaChange, leaf uint64) {
-	former := a.tables[c.Table.Name]
-	if c.Table.Refused != "" || !c.Rewritten && len(c.Moved) == 0 {
-		return
-	}
-	shape := &cause.Shape{Table: c.Table.Name, Leaf: leaf, Columns: c.Table.Columns, Moved: c.Moved, Converted: c.Rewritten,
-		Key: keyNames(c.Table), FormerKey: keyNames(c.Table)}
-	if former != nil && former.Refused == "" {
-		shape.FormerKey = keyNames(former)
-	}
-	a.addShape(a.batch, shape)
 }
 
 // schemaFormat is the version of the body of schema entries: [2, table,

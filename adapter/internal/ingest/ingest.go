@@ -137,6 +137,7 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	if s.book, err = readBook(i.log); err != nil {
 		return nil, err
 	}
+	s.book.SetColumnsTold(s.described.ColumnsTold)
 	if s.doubts, err = readDoubts(i.log); err != nil {
 		return nil, err
 	}

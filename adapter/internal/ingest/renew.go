@@ -76,7 +76,7 @@ func (r *renewer) record() error {
 // more of it than the read may have seen.
 func (r *renewer) renew(b *recordlog.Batch, one *sweep.Renewal) (recorded bool, err error) {
 	h := &one.Entry.Header
-	if one.Cells != nil && r.book.Concerns(one.Table, one.Cells, one.Window.From) {
+	if r.book.Reshaped(h.Table, one.Window.From) || one.Cells != nil && r.book.Concerns(one.Table, one.Cells, one.Window.From) {
 		r.left++
 		return false, nil
 	}
@@ -110,8 +110,8 @@ func (r *renewer) rename(b *recordlog.Batch, one *sweep.Renewal, former []row.Va
 	if err != nil {
 		return false, fmt.Errorf("look up row: %w", err)
 	}
-	if known && held.Index >= one.Window.To {
-		return false, nil
+	if changed, err := r.changedSince(b, held, known, one.Window.To); err != nil || changed {
+		return false, err
 	}
 	gone := rows.Version{Table: one.Table, Op: commit.Delete, Seen: commit.Scan, Key: former}
 	if current {
@@ -127,6 +127,19 @@ func (r *renewer) rename(b *recordlog.Batch, one *sweep.Renewal, former []row.Va
 	}
 	_, err = r.recorder.Record(b, rows.Version{Table: one.Table, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: one.Cells})
 	return err == nil, err
+}
+
+// changedSince reports whether the stream has changed what has a key since it was
+// read. That the row which had it before got another one is no such change.
+func (r *renewer) changedSince(b *recordlog.Batch, held recordlog.Head, known bool, to uint64) (bool, error) {
+	if !known || held.Index < to {
+		return false, nil
+	}
+	e, err := b.Entry(held.Index)
+	if err != nil {
+		return false, fmt.Errorf("read the row's last version: %w", err)
+	}
+	return e.Header.Op != commit.Delete || e.Header.Seen != commit.Scan, nil
 }
 
 // derive works out what a row that went or changed by a rule did to the rows that

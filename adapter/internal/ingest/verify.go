@@ -115,8 +115,8 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
 	}
-	if known && head.Index >= d.Window.To {
-		return nil
+	if known && head.Index >= d.Window.To || s.book.Reshaped(d.Table.Name, d.Window.From) {
+		return nil // of another shape since, it is verified anew
 	}
 	f := findings.Finding{Verdict: verdict, Table: d.Table.Name, Key: d.Key, Leaf: commit.NoPrevious,
 		Columns: d.Columns, Present: d.Present, Detail: detail,

@@ -73,6 +73,7 @@ type Comparer struct {
 	owners    map[uint64]*commit.Owner
 	key       []byte
 	cells     []row.Value
+	taken     []bool // which of the table's columns the version has
 	scratch   image
 }
 

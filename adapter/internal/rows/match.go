@@ -83,6 +83,7 @@ func (m *Matcher) match(e *recordlog.Entry, t *tap.Table, cells []row.Value, mat
 	}
 	match.Equal = err == nil && i.commitment == e.Leaf.Commitment
 	match.SameColumns = match.Equal && SameColumns(e, t)
+	match.Equal = match.SameColumns || match.Equal && !c.columnsTold()
 	return err
 }
 

@@ -31,7 +31,7 @@ func (c *Comparer) Matches(e *recordlog.Entry, t *tap.Table, cells []row.Value) 
 	if e.Header.Op == commit.Delete {
 		return false, nil
 	}
-	i, err := c.image(e, t, cells)
+	i, err := c.image(e, t, cells, always)
 	if err != nil {
 		return false, err
 	}
@@ -47,7 +47,7 @@ func (c *Comparer) standing(e *recordlog.Entry, t *tap.Table, cells []row.Value,
 	if e.Header.Op == commit.Delete {
 		return Standing{}, nil
 	}
-	i, err := c.image(e, t, cells)
+	i, err := c.image(e, t, cells, w.To)
 	if err != nil {
 		return Standing{}, err
 	}
@@ -73,7 +73,7 @@ func (c *Comparer) Gone(e *recordlog.Entry, w recordlog.Window) (m Standing, mov
 	if c.book == nil || !c.book.Since(e.Header.Table, e.Header.Index) {
 		return Standing{}, nil, nil
 	}
-	i, err := c.image(e, nil, nil)
+	i, err := c.image(e, nil, nil, always)
 	if err != nil {
 		return Standing{}, nil, err
 	}
@@ -97,14 +97,19 @@ type image struct {
 	digests    []commit.Digest
 	cells      []row.Value // in the version's columns' order
 	salts      []commit.Salt
-	lost       []bool // columns of the version that the table no longer has
-	dropped    []bool // those of which the source told it
-	converted  bool   // a column was found equal only after it was converted back
+	lost       []bool   // columns of the version that the table no longer has
+	dropped    []bool   // those of which the source told it
+	added      []string // columns that the table has though nobody told that they came
+	before     uint64   // what the log holds from here on was told after the read
+	converted  bool     // a column was found equal only after it was converted back
 }
 
-// image makes a row's image; with no table, one of which nothing is known. An
+// always is a place behind all that the log holds.
+const always = ^uint64(0)
+
+// image makes the image of a row that was read before a place in the log; with no table, one of which nothing is known. An
 // image of a row of which nothing was told is good until the next one.
-func (c *Comparer) image(e *recordlog.Entry, t *tap.Table, cells []row.Value) (*image, error) {
+func (c *Comparer) image(e *recordlog.Entry, t *tap.Table, cells []row.Value, before uint64) (*image, error) {
 	if c.book == nil || !c.book.Since(e.Header.Table, e.Header.Index) {
 		return c.bare(e, t, cells)
 	}
@@ -112,7 +117,7 @@ func (c *Comparer) image(e *recordlog.Entry, t *tap.Table, cells []row.Value) (*
 	if err != nil {
 		return nil, err
 	}
-	i := &image{entry: e, told: true, salts: commit.Salts(k, len(e.Digests))}
+	i := &image{entry: e, told: true, before: before, salts: commit.Salts(k, len(e.Digests))}
 	if t == nil {
 		return i, nil
 	}
@@ -126,7 +131,7 @@ func (c *Comparer) bare(e *recordlog.Entry, t *tap.Table, cells []row.Value) (*i
 	if err != nil {
 		return nil, err
 	}
-	c.scratch = image{entry: e}
+	c.scratch = image{entry: e, before: always}
 	return &c.scratch, c.digest(&c.scratch, k, t, cells)
 }
 
@@ -163,24 +168,46 @@ func (c *Comparer) digest(i *image, k commit.Key, t *tap.Table, cells []row.Valu
 // fits its column's type.
 func (c *Comparer) place(i *image, t *tap.Table, cells []row.Value) (fits bool) {
 	fits = true
-	c.cells = c.cells[:0]
+	c.cells, c.taken = c.cells[:0], append(c.taken[:0], make([]bool, len(t.Columns))...)
 	columns := i.entry.Header.Columns
 	for n, want := range columns {
 		at, dropped := stands(t.Columns, columns, n), false
 		if i.told {
-			at, dropped = c.book.Place(t.Name, i.entry.Header.Index, want.Name, t.Columns)
+			at, dropped = c.book.Place(t.Name, i.entry.Header.Index, want.Name, t.Columns, i.before)
 		}
 		cell := row.Null()
 		if at >= 0 {
-			cell = cells[at]
+			cell, c.taken[at] = cells[at], true
 		} else {
+			fits = false
 			i.lose(n, dropped)
 		}
 		fits = fits && cell.Fits(want.Type)
 		c.cells = append(c.cells, cell)
 	}
 	i.cells = c.cells
-	return fits
+	i.added = c.added(i, t)
+	return fits && i.added == nil
+}
+
+// added returns the columns that the table has beyond the version's, and that
+// nobody told of.
+func (c *Comparer) added(i *image, t *tap.Table) (names []string) {
+	if c.book == nil {
+		return nil
+	}
+	for at, taken := range c.taken {
+		if !taken {
+			names = append(names, t.Columns[at].Name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	if names = c.book.Unexplained(t.Name, i.entry.Header.Index, names, i.before); len(names) == 0 {
+		return nil
+	}
+	return names
 }
 
 func (i *image) lose(column int, dropped bool) {
@@ -210,7 +237,7 @@ func (i *image) had(column int, v row.Value) bool {
 
 // allRight reports whether the row stands in one way.
 func (c *Comparer) allRight(i *image, way cause.Outcome) bool {
-	if way.Gone {
+	if way.Gone || i.added != nil {
 		return false
 	}
 	if way.Leaf == 0 && i.commitment == i.entry.Leaf.Commitment {
@@ -229,13 +256,15 @@ func (c *Comparer) right(i *image, way cause.Outcome, column int) bool {
 	want, set := way.Set[column]
 	switch {
 	case i.lost != nil && i.lost[column]:
-		return i.dropped[column] || i.digests[column] == i.entry.Digests[column]
+		return i.dropped[column] || !c.columnsTold() && i.digests[column] == i.entry.Digests[column]
 	case set:
 		return row.Equal(i.cells[column], want) || i.told && slices.ContainsFunc(convert.Back(i.cells[column], want.Type()),
 			func(v row.Value) bool { return row.Equal(v, want) })
 	}
 	return i.digests[column] == i.entry.Digests[column] || i.told && c.convertedBack(i, column)
 }
+
+func (c *Comparer) columnsTold() bool { return c.book != nil && c.book.ColumnsTold() }
 
 // convertedBack reports whether the cell is what the source made of the one that
 // was committed when it gave the column other types.
@@ -295,7 +324,7 @@ func (c *Comparer) describe(e *recordlog.Entry, t *tap.Table, cells []row.Value,
 		out.State = Resurrected
 		return out, nil
 	}
-	i, err := c.image(e, t, cells)
+	i, err := c.image(e, t, cells, w.To)
 	if err != nil {
 		return out, err
 	}
@@ -308,12 +337,13 @@ func (c *Comparer) describe(e *recordlog.Entry, t *tap.Table, cells []row.Value,
 		switch {
 		case c.right(i, way, column):
 			present[column] = e.Digests[column] // nothing is said of it
-		case present[column] == e.Digests[column]:
+		case present[column] == e.Digests[column] && (i.lost == nil || !i.lost[column]):
 			out.State = Kept
 		default:
 			out.Columns = append(out.Columns, e.Header.Columns[column].Name)
 		}
 	}
+	out.Columns = append(out.Columns, i.added...)
 	switch {
 	case len(out.Columns) > 0:
 		out.State, out.Present = Differs, present
@@ -351,7 +381,7 @@ func (c *Comparer) nearest(i *image, ways []cause.Outcome) cause.Outcome {
 // had, and the one that it may have since. Of a row that can stand in one way
 // alone, that way comes with them.
 func (c *Comparer) Concerned(e *recordlog.Entry, size uint64) (keys [][]row.Value, must *Standing, err error) {
-	i, err := c.image(e, nil, nil)
+	i, err := c.image(e, nil, nil, always)
 	if err != nil || !i.told {
 		return nil, nil, err
 	}

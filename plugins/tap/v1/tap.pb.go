@@ -410,11 +410,14 @@ type DescribeResponse struct {
 	Version   string    `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
 	Assurance Assurance `protobuf:"varint,4,opt,name=assurance,proto3,enum=emrbchain.tap.v1.Assurance" json:"assurance,omitempty"`
 	// schema is a JSON Schema of OpenRequest.settings.
-	Schema        []byte `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"`
-	Scan          bool   `protobuf:"varint,6,opt,name=scan,proto3" json:"scan,omitempty"`
-	Fetch         bool   `protobuf:"varint,7,opt,name=fetch,proto3" json:"fetch,omitempty"`
-	BeforeImages  bool   `protobuf:"varint,8,opt,name=before_images,json=beforeImages,proto3" json:"before_images,omitempty"`
-	Survey        bool   `protobuf:"varint,9,opt,name=survey,proto3" json:"survey,omitempty"`
+	Schema       []byte `protobuf:"bytes,5,opt,name=schema,proto3" json:"schema,omitempty"`
+	Scan         bool   `protobuf:"varint,6,opt,name=scan,proto3" json:"scan,omitempty"`
+	Fetch        bool   `protobuf:"varint,7,opt,name=fetch,proto3" json:"fetch,omitempty"`
+	BeforeImages bool   `protobuf:"varint,8,opt,name=before_images,json=beforeImages,proto3" json:"before_images,omitempty"`
+	Survey       bool   `protobuf:"varint,9,opt,name=survey,proto3" json:"survey,omitempty"`
+	// columns_told says that SchemaChange.moved tells each column that came, went
+	// or got another name.
+	ColumnsTold   bool `protobuf:"varint,10,opt,name=columns_told,json=columnsTold,proto3" json:"columns_told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -508,6 +511,13 @@ func (x *DescribeResponse) GetBeforeImages() bool {
 func (x *DescribeResponse) GetSurvey() bool {
 	if x != nil {
 		return x.Survey
+	}
+	return false
+}
+
+func (x *DescribeResponse) GetColumnsTold() bool {
+	if x != nil {
+		return x.ColumnsTold
 	}
 	return false
 }
@@ -2556,7 +2566,7 @@ var File_tap_proto protoreflect.FileDescriptor
 const file_tap_proto_rawDesc = "" +
 	"\n" +
 	"\ttap.proto\x12\x10emrbchain.tap.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\x96\x02\n" +
+	"\x0fDescribeRequest\"\xb9\x02\n" +
 	"\x10DescribeResponse\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2566,7 +2576,9 @@ const file_tap_proto_rawDesc = "" +
 	"\x04scan\x18\x06 \x01(\bR\x04scan\x12\x14\n" +
 	"\x05fetch\x18\a \x01(\bR\x05fetch\x12#\n" +
 	"\rbefore_images\x18\b \x01(\bR\fbeforeImages\x12\x16\n" +
-	"\x06survey\x18\t \x01(\bR\x06survey\"A\n" +
+	"\x06survey\x18\t \x01(\bR\x06survey\x12!\n" +
+	"\fcolumns_told\x18\n" +
+	" \x01(\bR\vcolumnsTold\"A\n" +
 	"\vOpenRequest\x12\x1a\n" +
 	"\bsettings\x18\x01 \x01(\fR\bsettings\x12\x16\n" +
 	"\x06tables\x18\x02 \x03(\tR\x06tables\"\x0e\n" +
