@@ -37,7 +37,7 @@ func (t *target) alter(r scanner) effect {
 		return out
 	case len(r.list) > 1 && r.list[1].kind == lexWord && strings.EqualFold(r.list[1].text, "partition") &&
 		slices.ContainsFunc(rowsStay, func(word string) bool { return r.at(word) }):
-		return out
+		return uncertain // it should leave the rows as they are; that is looked at
 	}
 	parts, ok := r.parts()
 	for _, part := range parts {
