@@ -1,0 +1,56 @@
+package adapter_test
+
+import (
+	"testing"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
+	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
+)
+
+// TestForeignKeysAreThoseOfTheirTimeAfterAStop: what came while the sidecar was
+// stopped went by the keys of then, not by those that it finds when it starts.
+func TestForeignKeysAreThoseOfTheirTimeAfterAStop(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a server, a chain and a sidecar")
+	}
+	holes := lateKeyHoles()
+	server := mariadbtest.Start(t, mariadbtest.Options{})
+	sidecar := sidecartest.NewSidecar(t, sidecartest.StartChain(t, 1), holeSource(t, server, holes))
+	sidecar.Start()
+	sidecar.Covered()
+	sidecar.Stop()
+	for _, h := range holes {
+		h.make(t, server.Admin())
+	}
+	sidecar.Start()
+	seen := auditedAfter(t, server, sidecar)
+	for _, h := range holes {
+		t.Run(h.name, func(t *testing.T) {
+			h.compare(t, honestDatabase, h.honest, seen)
+			h.compare(t, editedDatabase, h.edited, seen)
+		})
+	}
+}
+
+func lateKeyHoles() []hole {
+	tables := func(p, c, key string) []string {
+		return []string{`CREATE TABLE ` + p + ` (id INT PRIMARY KEY)`, `INSERT INTO ` + p + ` SELECT seq FROM ` + sequence,
+			`CREATE TABLE ` + c + ` (id INT PRIMARY KEY, p INT, note VARCHAR(20)` + key + `)`,
+			`INSERT INTO ` + c + ` SELECT id, id, 'note' FROM ` + p}
+	}
+	return []hole{
+		{name: "followed, then dropped", tables: []sidecartest.Table{{Name: "goep"}, {Name: "goec"}},
+			before: tables("goep", "goec", `, CONSTRAINT goek FOREIGN KEY (p) REFERENCES goep (id) ON DELETE CASCADE`),
+			cause:  []string{`DELETE FROM goep WHERE id < 5`, `ALTER TABLE goec DROP FOREIGN KEY goek`},
+			edit:   []string{`DELETE FROM goec WHERE id = 9`}, edited: []string{"changed in a gap @goec 9 "}},
+		{name: "dropped, then not followed", tables: []sidecartest.Table{{Name: "gonp"}, {Name: "gonc"}},
+			before: tables("gonp", "gonc", `, CONSTRAINT gonk FOREIGN KEY (p) REFERENCES gonp (id) ON DELETE CASCADE`),
+			cause:  []string{`ALTER TABLE gonc DROP FOREIGN KEY gonk`, `DELETE FROM gonp WHERE id < 5`},
+			edit:   []string{`DELETE FROM gonc WHERE id = 3`}, edited: []string{"changed in a gap @gonc 3 "}},
+		{name: "added, then followed", tables: []sidecartest.Table{{Name: "newp"}, {Name: "newc"}},
+			before: tables("newp", "newc", ``),
+			cause: []string{`DELETE FROM newp WHERE id = 1`, `DELETE FROM newc WHERE id = 2`, `INSERT INTO newp VALUES (1)`,
+				`ALTER TABLE newc ADD CONSTRAINT newk FOREIGN KEY (p) REFERENCES newp (id) ON DELETE CASCADE`, `DELETE FROM newp WHERE id < 5`},
+			edit: []string{`UPDATE newc SET note = 'forged' WHERE id = 9`}, edited: []string{"changed in a gap @newc 9 note"}},
+	}
+}
