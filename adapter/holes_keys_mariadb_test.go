@@ -44,7 +44,7 @@ func keyHoles() []hole {
 		with(keyed("krp", "ON DELETE CASCADE"), `REPLACE INTO krpp VALUES (3, 'replaced'); INSERT INTO krpp VALUES (4, 'x') ON DUPLICATE KEY UPDATE note = 'dup'`,
 			`DELETE FROM krpc WHERE id = 4`, "deleted @krpc 4 ", false),
 		with(keyed("kdr", "ON DELETE CASCADE"), `DELETE FROM kdrp WHERE id = 3; ALTER TABLE kdrc DROP FOREIGN KEY kdrc_ibfk_1; DELETE FROM kdrp WHERE id = 4`,
-			`DELETE FROM kdrc WHERE id = 4`, "changed in a gap @kdrc 4 ", false),
+			`DELETE FROM kdrc WHERE id = 4`, "found @kdrc 4 ", false),
 	}, familyHoles()...)
 }
 
