@@ -37,6 +37,7 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	}
 	s.at.resolve(x.resolves)
 	s.at.advance(x.gtid, x.sum())
+	s.at.point = x.start
 	s.point.offset = uint64(event.Header.LogPos)
 	if x.rows.empty() && len(x.gaps)+len(x.statements) == 0 {
 		s.moved = true

@@ -53,13 +53,20 @@ func places(event *replication.BinlogEvent) int {
 	return min(1+len(event.RawData)/queueBlock, queuePlaces)
 }
 
-// follow connects and begins to read behind the given point.
-func (t *Tap) follow(ctx context.Context, from gtidSet) (*follower, error) {
+// follow connects and begins to read behind the given GTIDs or, where place is
+// not zero, from that place in the log's files on.
+func (t *Tap) follow(ctx context.Context, from gtidSet, place logPoint) (*follower, error) {
 	f := &follower{events: make(chan *replication.BinlogEvent, queuePlaces), places: make(chan struct{}, queuePlaces),
 		failed: make(chan error, 1), ended: make(chan struct{})}
 	f.closed, f.close = context.WithCancel(ctx)
-	f.syncer = replication.NewBinlogSyncer(syncerConfig(t.settings, from, f))
-	streamer, err := f.syncer.StartSync(mysql.Position{Pos: 4})
+	config := syncerConfig(t.settings, from, f)
+	start := mysql.Position{Pos: 4}
+	if place != (logPoint{}) {
+		start = mysql.Position{Name: place.file, Pos: uint32(place.offset)}
+		config.Option = nil
+	}
+	f.syncer = replication.NewBinlogSyncer(config)
+	streamer, err := f.syncer.StartSync(start)
 	if err != nil {
 		close(f.ended)
 		f.end()
@@ -89,7 +96,11 @@ const (
 
 // A historyError says that the server's log does not continue where the tap
 // stopped: what lies between is lost.
-type historyError struct{ reason string }
+type historyError struct {
+	reason string
+	// unfound says that the server does not find the GTIDs in its log.
+	unfound bool
+}
 
 func (e *historyError) Error() string { return e.reason }
 
@@ -101,7 +112,8 @@ func followError(settings *settings, err error) error {
 	}
 	switch e.Code {
 	case errorLogLost:
-		return &historyError{reason: "the server cannot continue from the last position: " + e.Message}
+		return &historyError{unfound: true, reason: "the server cannot continue from the last position: " + e.Message +
+			" (if GTIDs are out of order: SET GLOBAL gtid_strict_mode=1, then FLUSH BINARY LOGS)"}
 	case errorReaderCut:
 		return fmt.Errorf("follow binary log: another reader uses server_id %d: give each its own: %w", settings.ServerID, err)
 	}

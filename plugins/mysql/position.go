@@ -135,6 +135,9 @@ type position struct {
 	// The last transaction, if one was read since the tap began, and its digest.
 	last   groupID
 	digest transactionDigest
+	// point is where the last transaction begins in the log's files or, where there
+	// is none, where the tap began; zero if that is not known. It helps where the server cannot find a place by GTIDs.
+	point logPoint
 	// prepared are the XA transactions that were prepared and not yet resolved,
 	// in the order of the log. Their rows are read again on resume.
 	prepared []groupID

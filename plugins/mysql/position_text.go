@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -14,8 +15,9 @@ import (
 const positionVersion = "mariadb2"
 
 // encode writes the position as text, fields between semicolons: version,
-// executed GTIDs, start of the server, last group, its digest, prepared groups.
-// A group is its GTID, a slash and the GTID before it.
+// executed GTIDs, start of the server, last group, its digest, prepared groups,
+// and, if it is known, where the last group begins as offset and file with a
+// slash between. A group is its GTID, a slash and the GTID before it.
 func (p *position) encode() tap.Position {
 	b := make([]byte, 0, 192)
 	b = append(append(b, positionVersion...), ';')
@@ -32,6 +34,10 @@ func (p *position) encode() tap.Position {
 			b = append(b, ',')
 		}
 		b = id.append(b)
+	}
+	if p.point.file != "" && p.hasLast() && !strings.Contains(p.point.file, ";") {
+		b = append(strconv.AppendUint(append(b, ';'), p.point.offset, 10), '/')
+		b = append(b, p.point.file...)
 	}
 	return b
 }
@@ -55,7 +61,7 @@ func parsePosition(text tap.Position) (*position, error) {
 
 func (p *position) parse(text string) (err error) {
 	fields := strings.Split(text, ";")
-	if fields[0] != positionVersion || len(fields) != 6 {
+	if fields[0] != positionVersion || len(fields) != 6 && len(fields) != 7 {
 		return fmt.Errorf("it is not of the form %s that this tap writes", positionVersion)
 	}
 	if p.executed, err = parseGTIDSet(fields[1]); err != nil {
@@ -66,6 +72,11 @@ func (p *position) parse(text string) (err error) {
 	}
 	if fields[3] != "" || fields[4] != "" {
 		if err := p.parseLast(fields[3], fields[4]); err != nil {
+			return err
+		}
+	}
+	if len(fields) == 7 {
+		if err := p.parsePoint(fields[6]); err != nil {
 			return err
 		}
 	}
@@ -91,6 +102,18 @@ func (p *position) parseLast(last, digest string) (err error) {
 	}
 	if _, err = hex.Decode(p.digest[:], []byte(digest)); err != nil {
 		return fmt.Errorf("digest: %w", err)
+	}
+	return nil
+}
+
+func (p *position) parsePoint(text string) (err error) {
+	offset, file, found := strings.Cut(text, "/")
+	if !found || file == "" || !p.hasLast() || strings.ContainsFunc(file, unicode.IsControl) {
+		return fmt.Errorf("place %q of the last group", text)
+	}
+	p.point.file = file
+	if p.point.offset, err = strconv.ParseUint(offset, 10, 64); err != nil {
+		return fmt.Errorf("place of the last group: %w", err)
 	}
 	return nil
 }

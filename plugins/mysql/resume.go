@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -62,6 +63,7 @@ func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) 
 		return err
 	}
 	s.at, s.unverified, s.fresh = at, false, true
+	s.place, s.unfound = logPoint{}, ""
 	if err := s.forgetHeld(); err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (t *Tap) now(ctx context.Context) (*position, error) {
 		return nil, err
 	}
 	defer s.end()
-	p := &position{}
+	p := &position{point: s.point}
 	if p.started, err = serverStart(ctx, s.conn); err != nil {
 		return nil, err
 	}
@@ -175,6 +177,8 @@ var errOverlap = errors.New("the log must be read again from the position")
 // that the history is still the position's.
 func (s *stream) readAgain(x *transaction) error {
 	switch {
+	case s.place != (logPoint{}) && x.gtid != s.at.last.gtid:
+		return s.otherHistory()
 	case x.gtid == s.at.last.gtid:
 		if x.sum() != s.at.digest {
 			return s.otherHistory()
@@ -203,6 +207,31 @@ func (s *stream) readAgain(x *transaction) error {
 func (s *stream) otherHistory() error {
 	return &historyError{reason: "transaction " + s.at.last.gtid.String() + " is another one than was read under this GTID before: " +
 		"the server was restored from an older copy and wrote a new history"}
+}
+
+// takePlace lets the log be read from the place of the last transaction in its
+// files, once the server does not find the GTIDs: where a session set sequence
+// numbers that go back (gtid_strict_mode=0), no server can. That transaction must
+// stand there, whole and the same. A stream that was set to now begins there
+// without one. Rows of XA transactions that were prepared
+// before and are not held are given up; their commit will be a gap.
+func (s *stream) takePlace(reason string) bool {
+	if s.place != (logPoint{}) || !s.at.hasLast() && !s.fresh || s.at.point.file == "" || s.at.point.offset > math.MaxUint32 {
+		return false
+	}
+	s.place, s.unfound, s.unverified = s.at.point, reason, s.at.hasLast()
+	s.at.prepared = slices.DeleteFunc(s.at.prepared, func(id groupID) bool {
+		if id == s.at.last {
+			return false
+		}
+		for _, h := range s.held {
+			if h.gtid == id.gtid {
+				return false
+			}
+		}
+		return true
+	})
+	return true
 }
 
 // forgetPrepared gives up the oldest XA transaction that waits for its commit,

@@ -28,12 +28,15 @@ type stream struct {
 	unverified bool
 	passedOver bool // transactions after the position were read meanwhile
 	fresh      bool // nothing was read since the stream was set to now
-	read       bool // a transaction was read since the log was opened
-	open       transaction
-	held       map[xid]*heldXA   // prepared and not resolved
-	tables     map[string]string // configured names by their name in the log
-	known      map[string]*definition
-	told       map[string]*tap.Table // the last shape that the sink was given
+	// place is where the log is read from by its files, zero while GTIDs do.
+	place   logPoint
+	unfound string // why the log is read by its files
+	read    bool   // a transaction was read since the log was opened
+	open    transaction
+	held    map[xid]*heldXA   // prepared and not resolved
+	tables  map[string]string // configured names by their name in the log
+	known   map[string]*definition
+	told    map[string]*tap.Table // the last shape that the sink was given
 	// unsure holds, of the tables whose references were read while the stream ran,
 	// where the server was by then: until the stream is there, they may not have
 	// been in force.
@@ -76,10 +79,15 @@ func (s *stream) goOn(ctx context.Context, failed error) error {
 		return failed
 	case !s.read && s.forgetPrepared():
 		return nil
+	case lost.unfound && s.takePlace(lost.reason):
+		return nil
 	case s.fresh:
 		// A log that is lost again before anything was read of it will be lost
 		// next time too.
 		return failed
+	}
+	if s.unfound != "" {
+		return s.skip(ctx, s.unfound)
 	}
 	return s.skip(ctx, lost.reason)
 }
@@ -112,7 +120,7 @@ func (s *stream) run(ctx context.Context) (err error) {
 	s.point, s.read, s.passedOver = logPoint{}, false, false
 	s.tap.fences.unknown()
 	defer func() { err = errors.Join(err, s.open.rows.clear()) }()
-	f, err := s.tap.follow(ctx, s.from())
+	f, err := s.tap.follow(ctx, s.from(), s.place)
 	if err != nil {
 		return followError(s.tap.settings, err)
 	}
@@ -197,6 +205,7 @@ func (s *stream) begin(ctx context.Context, event *replication.BinlogEvent, e *r
 	}
 	s.open.begin(e, xa)
 	s.open.undone = alters(event, e) && !xa.prepared && !xa.completed
+	s.open.start = logPoint{file: s.point.file, offset: uint64(event.Header.LogPos - event.Header.EventSize)}
 	s.open.skipped = s.unverified && !s.wanted(s.open.gtid)
 	s.fresh, s.read = false, true
 	return nil

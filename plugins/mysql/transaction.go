@@ -16,8 +16,9 @@ import (
 // A transaction is an event group of the log, gathered until its last event.
 type transaction struct {
 	gtid       gtid
-	standalone bool // one statement, without an end event
-	skipped    bool // read again, for its digest alone
+	start      logPoint // where it begins in the log's files
+	standalone bool     // one statement, without an end event
+	skipped    bool     // read again, for its digest alone
 	xa         xaGroup
 	undone     bool // an ALTER that has not happened: it begins, or was given up
 	resolves   gtid // the XA PREPARE that this group completes, if it is held
