@@ -202,7 +202,7 @@ func (c *inspection) checkParents() {
 			alone++
 			c.add(tap.Check{Thing: "foreign key " + p.key + " of table " + d.name, State: tap.CheckWarn,
 				Found:  p.actions + " from table " + p.table + ", which is not tapped",
-				Reason: "rows that it changes leave no trace in the binary log, and the tap does not see the change that caused it: only an audit does",
+				Reason: "the tap tells no rows of that table, so each change of it that the key follows is a gap: rows that went or changed with it stay findings until somebody closes them",
 				Mend:   "add " + p.table + " to source.tables"})
 		}
 	}
