@@ -131,7 +131,7 @@ func TestATransactionOfAMillionRowsNeedsLittleMemory(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- m.Stream(t.Context(), nil, c) }()
 	c.await(0)
-	const rows, limit = 1_000_000, 100
+	const rows, limit = 1_000_000, 100 * raceMemory
 	fill := func(table string) string {
 		return fmt.Sprintf("INSERT INTO emr.%s SELECT seq, REPEAT('a', 230) FROM seq_1_to_%d", table, rows)
 	}

@@ -30,7 +30,8 @@ type format struct {
 }
 
 func (f format) text() string {
-	return fmt.Sprintf("%s\norigin %s\nsegment %d\n", formatTitle, f.origin, f.segment)
+	said := fmt.Sprintf("%s\norigin %s\nsegment %d\n", formatTitle, f.origin, f.segment)
+	return fmt.Sprintf("%scrc %08x\n", said, crc32.Checksum([]byte(said), castagnoli))
 }
 
 // readFormat reads the file FORMAT, by which a directory is known as a log.
@@ -44,12 +45,12 @@ func readFormat(dir string) (format, error) {
 	}
 	var f format
 	lines := strings.Split(string(b), "\n")
-	if len(lines) == 4 {
+	if len(lines) == 5 {
 		f.origin = strings.TrimPrefix(lines[1], "origin ")
 		f.segment, _ = strconv.ParseInt(strings.TrimPrefix(lines[2], "segment "), 10, 64)
 	}
 	if f.segment <= 0 || f.text() != string(b) {
-		return format{}, &CorruptError{File: path, Offset: 0, Reason: fmt.Sprintf("file does not read %q, origin and segment size", formatTitle)}
+		return format{}, &CorruptError{File: path, Offset: 0, Reason: fmt.Sprintf("file does not read %q, origin, segment size and their checksum", formatTitle)}
 	}
 	return f, nil
 }
