@@ -218,6 +218,15 @@ func TestSocketThatCannotBeUsedIsAClearError(t *testing.T) {
 	wantError(t, err, host.ErrStart, "lets others in", "chmod 0750")
 }
 
+func TestADirectoryThatIsTooLongForASocketIsAClearError(t *testing.T) {
+	directory := filepath.Join(t.TempDir(), strings.Repeat("d", 100))
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := host.Launch(t.Context(), host.Options{Name: "x", Command: []string{"/bin/true"}, Directory: directory})
+	wantError(t, err, host.ErrStart, directory, "shorter path")
+}
+
 func TestAttachToSomethingSilentEndsInTime(t *testing.T) {
 	socket := filepath.Join(privateDirectory(t), "tap")
 	listener, err := net.Listen("unix", socket)

@@ -1,11 +1,14 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -86,7 +89,23 @@ func (o *Options) prepare() (*Manifest, []string, error) {
 	if o.Name == "" {
 		o.Name = filepath.Base(command[0])
 	}
-	return manifest, command, nil
+	return manifest, command, o.checkDirectory()
+}
+
+// socketSuffix is as long as what go-plugin appends to the directory: two
+// names of os.MkdirTemp and os.CreateTemp, with ten digits each.
+const socketSuffix = len("/plugin-dir0123456789/plugin0123456789")
+
+// checkDirectory checks that the path of a socket in Options.Directory fits
+// into a sockaddr_un, which ends with a zero byte (unix(7)).
+func (o *Options) checkDirectory() error {
+	directory := cmp.Or(o.Directory, os.TempDir())
+	limit := len(syscall.RawSockaddrUnix{}.Path) - 1 - socketSuffix
+	if len(directory) <= limit {
+		return nil
+	}
+	return o.fail(ErrStart, fmt.Sprintf("the path of its directory %s is longer than %d bytes, so no socket can be made in it", directory, limit),
+		"use a directory with a shorter path")
 }
 
 // pluginConfig tells go-plugin to do the handshake with p. The two log

@@ -66,7 +66,12 @@ func (c *counter) await(rows int) {
 // launch runs the tap as a process of its own.
 func launch(t *testing.T, s *mariadbtest.Server, tables ...string) tap.Tap {
 	t.Helper()
-	h, err := host.Launch(t.Context(), host.Options{Name: "mysql", Logger: zerolog.Nop(), Directory: t.TempDir(),
+	directory, err := os.MkdirTemp("", "tap") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	h, err := host.Launch(t.Context(), host.Options{Name: "mysql", Logger: zerolog.Nop(), Directory: directory,
 		Command: []string{os.Args[0]}, Env: []string{serveVariable + "=1"}})
 	if err != nil {
 		t.Fatal(err)
