@@ -45,7 +45,7 @@ type stage struct {
 
 func newStage(t *testing.T, role string) *stage {
 	t.Helper()
-	directory := t.TempDir()
+	directory := privateDirectory(t)
 	if err := os.Chmod(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
