@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
@@ -139,14 +140,7 @@ func (a *applier) recorded(c *tap.Change) error {
 	return a.record(c, commit.Insert, key, c.After)
 }
 
-func equalKeys(a, b []row.Value) bool {
-	for i := range a {
-		if !row.Equal(a[i], b[i]) {
-			return false
-		}
-	}
-	return len(a) == len(b)
-}
+func equalKeys(a, b []row.Value) bool { return slices.EqualFunc(a, b, row.Equal) }
 
 func (a *applier) record(c *tap.Change, op commit.Op, key, cells []row.Value) error {
 	v := rows.Version{Table: c.Table, Op: op, Seen: a.seen(), Key: key, Cells: cells, EventID: c.EventID}
