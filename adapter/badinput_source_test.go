@@ -81,7 +81,7 @@ func (b *badSource) readOn() {
 
 func (b *badSource) wrongPassword() {
 	b.setPassword(wrongPassword)
-	b.problem(`it refuses the account "tap" or its password`, "correct user and password_file")
+	b.problem(`the server refuses the account "tap" or its password`, "correct user and password_file")
 	b.setPassword(rightPassword)
 	b.readOn()
 	b.sidecar.Stop()

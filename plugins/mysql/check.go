@@ -117,7 +117,7 @@ func connectCheck(s *settings, err error) tap.Check {
 	switch serverError(err) {
 	case 1045, 1698:
 		c.Reason = "the server refuses the account " + strconv.Quote(s.User) + " or its password"
-		c.Mend = "correct user and password; if the account has REQUIRE SSL, set tls to required or verify; " +
+		c.Mend = "correct user and password_file; if the account has REQUIRE SSL, set tls to required or verify; " +
 			"if it has REQUIRE X509, name its tls_cert and tls_key"
 	case 1130:
 		c.Reason = "the server does not allow connections from this machine"

@@ -55,6 +55,15 @@ func (s *statement) concerns(schema, table string) bool {
 	return s.class == statementRows
 }
 
+// keys reports whether the statement may change foreign keys. What it says of
+// them is not read: a key that came and went while the tap was behind stands in
+// no definition, so that the rows are verified.
+func (s *statement) keys() bool {
+	return s.class == statementTable && slices.ContainsFunc(s.names, func(name string) bool {
+		return name == "foreign" || name == "constraint" || name == "references"
+	})
+}
+
 // parseStatement reads a statement of the log that ran in a mode of SQL.
 func parseStatement(database, query []byte, mode sqlMode) *statement {
 	s := &statement{database: string(database)}
