@@ -154,7 +154,7 @@ func (b *badSource) table(want func(api.TableStatus) error) {
 // serverDown stops the server under the running sidecar.
 func (b *badSource) serverDown() {
 	b.server.Stop()
-	b.says("no connection", "correct host, port, socket and tls, and see that the server runs")
+	b.says("there is none: dial tcp", "correct host, port, socket and tls, and see that the server runs")
 	b.server.Restart()
 	b.readOn()
 }
@@ -163,8 +163,8 @@ func (b *badSource) serverDown() {
 func (b *badSource) notRowFormat() {
 	b.sidecar.Stop()
 	b.server.Exec(`SET GLOBAL binlog_format = STATEMENT`, `SET GLOBAL binlog_row_image = MINIMAL`)
-	b.problem("variable binlog_format=STATEMENT: changes are not logged as rows", "SET GLOBAL binlog_format=ROW",
-		"variable binlog_row_image=MINIMAL", "SET GLOBAL binlog_row_image=FULL")
+	b.problem("variable binlog_format (STATEMENT): changes are not logged as rows", "SET GLOBAL binlog_format=ROW",
+		"variable binlog_row_image (MINIMAL)", "SET GLOBAL binlog_row_image=FULL")
 	b.server.Restart() // with its options: sessions keep the format that they began with
 	b.readOn()
 }
@@ -173,7 +173,7 @@ func (b *badSource) notRowFormat() {
 // the audit.
 func (b *badSource) noBinaryLog() {
 	b.server.Restart("--skip-log-bin")
-	b.says("variable log_bin=0: the server keeps no binary log", "set log_bin in the [mariadb] section of my.cnf and restart the server")
+	b.says("variable log_bin (OFF): the server keeps no binary log", "into the section [mariadb] of my.cnf and restart the server")
 	b.server.Exec(`INSERT INTO emr.visits VALUES (2, 'unlogged')`)
 	b.server.Restart("--log-bin=binlog")
 	b.readOn()
