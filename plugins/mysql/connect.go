@@ -22,6 +22,9 @@ const (
 	connections = 4
 	// metadataLockWait bounds how long a read queues behind an ALTER TABLE.
 	metadataLockWait = "5"
+	// stoppedPatience is how long, in seconds, the server keeps a read open whose
+	// reader stands still.
+	stoppedPatience = "10"
 )
 
 // openReads returns connections for reading rows. What they set makes a row
@@ -41,6 +44,9 @@ func openReads(s *settings) (*sql.DB, error) {
 		"sql_mode":              "'ALLOW_INVALID_DATES'",
 		"tx_isolation":          "'REPEATABLE-READ'", // else a consistent snapshot is silently none
 		"lock_wait_timeout":     metadataLockWait,
+		// A tap that is stopped holds a table's definition no longer than this.
+		"net_write_timeout":                 stoppedPatience,
+		"idle_readonly_transaction_timeout": stoppedPatience,
 	}
 	if err := config.Apply(driver.Charset("utf8mb4", "")); err != nil {
 		return nil, err

@@ -87,6 +87,13 @@ func launch(t *testing.T, s *mariadbtest.Server, tables ...string) tap.Tap {
 // resident with.
 func peak(t *testing.T) int {
 	t.Helper()
+	_, mebibytes := child(t)
+	return mebibytes
+}
+
+// child returns the child process, and the most memory that it ever had.
+func child(t *testing.T) (pid, mebibytes int) {
+	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/status")
 	if err != nil || len(files) == 0 {
 		t.Skip("needs /proc")
@@ -115,11 +122,12 @@ func peak(t *testing.T) int {
 			if err != nil {
 				t.Fatalf("VmHWM %q: %v", high, err)
 			}
-			return kibibytes >> 10
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			return pid, kibibytes >> 10
 		}
 	}
 	t.Fatal("the tap's process is not found")
-	return 0
+	return 0, 0
 }
 
 // TestATransactionOfAMillionRowsNeedsLittleMemory: plain, and held until its XA

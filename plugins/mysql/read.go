@@ -3,8 +3,12 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
+
+	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
@@ -14,6 +18,9 @@ const (
 	// maxScan bounds the rows of one chunk whatever the caller asks for, so
 	// that a snapshot stays short.
 	maxScan = 20_000
+	// maxScanBytes bounds the cells of one chunk: it ends with the row that
+	// reaches it.
+	maxScanBytes = 16 << 20
 	// fetchBatch is how many keys one statement of Fetch asks for.
 	fetchBatch = 200
 )
@@ -23,6 +30,7 @@ const (
 type snapshot struct {
 	conn  *sql.Conn
 	point logPoint
+	cut   bool // a scan ended early; the connection is gone with the rest of its rows
 }
 
 // begin opens a snapshot. It takes no lock that a writer could wait for.
@@ -144,7 +152,7 @@ func (t *Tap) read(ctx context.Context, name string, look func() (*reading, erro
 	if err != nil {
 		return tap.Chunk{}, readError(name, err)
 	}
-	return tap.Chunk{Table: t.shapes.intern(r.definition.table()), Rows: r.rows, Last: len(r.rows) < limit, Fence: fence}, nil
+	return tap.Chunk{Table: t.shapes.intern(r.definition.table()), Rows: r.rows, Last: !r.cut && len(r.rows) < limit, Fence: fence}, nil
 }
 
 // A reading is rows of one table as they were read, and a place in the log
@@ -153,6 +161,7 @@ type reading struct {
 	definition *definition
 	rows       []tap.Row
 	point      logPoint
+	cut        bool // more rows were asked for and not read
 }
 
 // look runs a query on a snapshot. Where the engine has none, the log's end
@@ -162,7 +171,7 @@ func (t *Tap) look(ctx context.Context, name string, query func(*snapshot, *defi
 	if err != nil {
 		return nil, err
 	}
-	defer s.end()
+	defer func() { s.end() }()
 	d, err := s.definition(ctx, name)
 	if err != nil {
 		return nil, err
@@ -174,18 +183,32 @@ func (t *Tap) look(ctx context.Context, name string, query func(*snapshot, *defi
 	if err != nil {
 		return nil, err
 	}
-	if !d.snapshots() {
+	r := &reading{definition: d, rows: rows, cut: s.cut}
+	switch {
+	case d.snapshots():
+	case s.cut:
+		after, err := begin(ctx, t.db)
+		if err != nil {
+			return nil, err
+		}
+		s.end()
+		s = after
+	default:
 		if err := s.renew(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return &reading{definition: d, rows: rows, point: s.point}, nil
+	r.point = s.point
+	return r, nil
 }
 
 // readError names the table and tells the caller when to try again.
 func readError(name string, err error) error {
 	switch serverError(err) {
 	case errorChanged, errorLockWait, errorDeadlock, errorInterrupted, errorTimeLimit, errorCrashed, errorCrashedRepair:
+		return fmt.Errorf("read table %s: %w: %w", name, tap.ErrBusy, err)
+	}
+	if errors.Is(err, driver.ErrInvalidConn) { // the server ended it; that none can be made is another error
 		return fmt.Errorf("read table %s: %w: %w", name, tap.ErrBusy, err)
 	}
 	return fmt.Errorf("read table %s: %w", name, err)
@@ -220,7 +243,7 @@ func (s *snapshot) scan(ctx context.Context, d *definition, after []row.Value, l
 		}
 		order += quoteName(d.columns[at].name)
 	}
-	return s.rows(ctx, d, where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args)
+	return s.rows(ctx, d, where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args, maxScanBytes)
 }
 
 // fetch reads the rows of some keys. The server compares by collation, so it
@@ -238,7 +261,7 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 	if !where.oneOf(d, keys) {
 		return nil, nil
 	}
-	found, err := s.rows(ctx, d, where.sql.String(), where.args)
+	found, err := s.rows(ctx, d, where.sql.String(), where.args, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +275,12 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 	return rows, nil
 }
 
-// rows runs a prepared query, for only those return binary values.
-func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any) (result []tap.Row, err error) {
+// rows runs a prepared query, for only those return binary values. It ends early
+// with the row whose cells reach so many bytes. What the server would still send
+// is not waited for: its end is that of the connection.
+func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any, most int) (result []tap.Row, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	query := "SELECT " + d.selectOption() + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
 	statement, err := s.conn.PrepareContext(ctx, query)
 	if err != nil {
@@ -264,7 +291,14 @@ func (s *snapshot) rows(ctx context.Context, d *definition, condition string, ar
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = closeRows(rows, err) }()
+	defer func() {
+		if s.cut {
+			cancel()
+			_ = rows.Close()
+			return
+		}
+		err = closeRows(rows, err)
+	}()
 	names, err := rows.Columns()
 	if err != nil {
 		return nil, err
@@ -282,6 +316,21 @@ func (s *snapshot) rows(ctx context.Context, d *definition, condition string, ar
 			return nil, err
 		}
 		result = append(result, tap.Row{Cells: cells})
+		if most -= sizeOf(values); most <= 0 {
+			s.cut = true
+			return result, nil
+		}
 	}
 	return result, nil
+}
+
+// sizeOf is about how many bytes a row's cells take.
+func sizeOf(values []any) (n int) {
+	for _, v := range values {
+		n += 8
+		if b, ok := v.([]byte); ok {
+			n += len(b)
+		}
+	}
+	return n
 }
