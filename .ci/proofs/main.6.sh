@@ -4,6 +4,7 @@
 need mariadb-server-core mariadbd mariadb-install-db
 need mariadb-client mariadb mariadb-binlog mariadb-dump
 install_missing
+export EMRBCHAIN_TEST_FULL=$full
 
 out=$work/out
 short=-short
