@@ -18,6 +18,8 @@ const (
 	// The table is read this often, and on for as long as fenceTime allows.
 	leastRounds, mostRounds = 3, 20
 	fenceTime               = 3 * time.Second
+	// The writer does so many transactions between two rounds.
+	turnsBetween = 3
 	// writeEvery keeps the writer from being all that the source has time for.
 	writeEvery = 500 * time.Microsecond
 )
@@ -44,7 +46,9 @@ func fenceUnderWriter(ctx context.Context, k *kit) (err error) {
 	w.start(ctx)
 	began := time.Now()
 	for round := 0; err == nil && (round < leastRounds || round < mostRounds && time.Since(began) < fenceTime); round++ {
-		err = s.fenceRound(ctx, w)
+		if err = s.fenceRound(ctx, w); err == nil {
+			err = w.goOn(ctx)
+		}
 	}
 	return errors.Join(err, w.stop())
 }
@@ -174,6 +178,8 @@ type writer struct {
 
 	mu   sync.Mutex
 	done map[int][]int // each row's states, from before the stream
+
+	turns chan struct{} // takes one without waiting after each transaction
 }
 
 // newWriter makes the rows that a writer will work on.
@@ -182,7 +188,7 @@ func (k *kit) newWriter(ctx context.Context) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{kit: k, rows: rows, ended: make(chan struct{}), done: map[int][]int{}}
+	w := &writer{kit: k, rows: rows, ended: make(chan struct{}), done: map[int][]int{}, turns: make(chan struct{})}
 	for _, number := range rows {
 		step := k.insert(number)
 		w.keep(step)
@@ -228,9 +234,28 @@ func (w *writer) start(ctx context.Context) {
 			w.keep(steps...)
 			// The transaction is not interrupted: half a write proves nothing.
 			w.err = w.kit.apply(context.WithoutCancel(ctx), steps...)
+			select {
+			case w.turns <- struct{}{}:
+			default:
+			}
 			<-pace.C
 		}
 	}()
+}
+
+// goOn waits until the writer has done some transactions from now on, so that
+// rounds see the rows differ however fast a tap reads.
+func (w *writer) goOn(ctx context.Context) error {
+	for range turnsBetween {
+		select {
+		case <-w.turns:
+		case <-w.ended:
+			return nil // stop tells why
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func (w *writer) turn(number, turn int) Step {
