@@ -2,10 +2,12 @@ package mysql_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -241,13 +243,37 @@ func writeInSession(ctx context.Context, s *mariadbtest.Server, statements ...st
 	if err != nil {
 		return err
 	}
+	var id uint64
+	if err := conn.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		return errors.Join(err, conn.Close())
+	}
 	for _, q := range statements {
 		if _, err := conn.ExecContext(ctx, q); err != nil {
 			return errors.Join(errors.New(q+": "+err.Error()), conn.Close())
 		}
 	}
 	// What the session set must not live on in the pool.
-	return ignoreBad(conn.Raw(func(any) error { return driver.ErrBadConn }))
+	if err := ignoreBad(conn.Raw(func(any) error { return driver.ErrBadConn })); err != nil {
+		return err
+	}
+	return awaitSessionEnd(ctx, db, id)
+}
+
+// awaitSessionEnd waits until the server has ended a session: not before then
+// may others end an XA transaction that it prepared.
+func awaitSessionEnd(ctx context.Context, db *sql.DB, id uint64) error {
+	for {
+		var left int
+		err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = ?", id).Scan(&left)
+		if err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 func ignoreBad(err error) error {
