@@ -63,7 +63,7 @@ func (d *definition) selectOption() string {
 // had logged rows before the first reading must have shown them.
 func (t *Tap) fetchLate(ctx context.Context, first *reading, keys [][]row.Value) (*reading, error) {
 	missing := first.without(keys)
-	if first.definition.snapshots() || len(missing) == 0 {
+	if first.cut || first.definition.snapshots() || len(missing) == 0 {
 		return first, nil
 	}
 	if err := t.awaitWriters(ctx); err != nil {

@@ -63,6 +63,52 @@ func scanAll(t *testing.T, m tap.Tap, table string) (rows, chunks int) {
 	}
 }
 
+// fetchParts fetches the rows of keys, in as many parts as the tap makes of them.
+func fetchParts(t *testing.T, m tap.Tap, table string, keys [][]row.Value) (found map[string]int, parts int) {
+	t.Helper()
+	found = map[string]int{}
+	for len(keys) > 0 {
+		chunk, err := m.Fetch(t.Context(), table, keys)
+		if errors.Is(err, tap.ErrBusy) {
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+			return found, parts
+		}
+		for _, r := range chunk.Rows {
+			found[r.Cells[0].Display()]++
+		}
+		keys, parts = chunk.Unread, parts+1
+	}
+	return found, parts
+}
+
+// TestAFetchOfLargeRowsComesInParts: each row comes once, and keys without a row
+// hold nothing up.
+func TestAFetchOfLargeRowsComesInParts(t *testing.T) {
+	_, m := largeRows(t)
+	var keys [][]row.Value
+	for id := int64(300); id > 0; id-- { // more than one batch, most without a row
+		keys = append(keys, []row.Value{row.NewInt(id)})
+	}
+	for _, table := range []string{"emr.large", "emr.largeisam"} {
+		found, parts := fetchParts(t, m, table, keys)
+		if len(found) != 40 || parts < 10 {
+			t.Errorf("%s: %d rows in %d parts, want 40 rows in 10 parts or more", table, len(found), parts)
+		}
+		for id, times := range found {
+			if times != 1 {
+				t.Errorf("%s: row %s came %d times", table, id, times)
+			}
+		}
+	}
+	t.Logf("peak memory of the tap %d MiB", peak(t))
+	if limit := 200 * raceMemory; peak(t) > limit {
+		t.Errorf("peak memory %d MiB, want %d at most", peak(t), limit)
+	}
+}
+
 // TestLargeRowsNeedLittleMemoryAndHoldNoDefinitionLong: a chunk ends with the row
 // that reaches its bytes, so that an ALTER TABLE does not wait for all of them.
 func TestLargeRowsNeedLittleMemoryAndHoldNoDefinitionLong(t *testing.T) {

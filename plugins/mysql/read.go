@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -18,9 +17,8 @@ const (
 	// maxScan bounds the rows of one chunk whatever the caller asks for, so
 	// that a snapshot stays short.
 	maxScan = 20_000
-	// maxScanBytes bounds the cells of one chunk: it ends with the row that
-	// reaches it.
-	maxScanBytes = 16 << 20
+	// maxBytes bounds the cells of one chunk: it ends with the row that reaches it.
+	maxBytes = 16 << 20
 	// fetchBatch is how many keys one statement of Fetch asks for.
 	fetchBatch = 200
 )
@@ -30,7 +28,8 @@ const (
 type snapshot struct {
 	conn  *sql.Conn
 	point logPoint
-	cut   bool // a scan ended early; the connection is gone with the rest of its rows
+	bytes int  // of the cells read so far
+	cut   bool // a query ended early; the connection is gone with the rest of its rows
 }
 
 // begin opens a snapshot. It takes no lock that a writer could wait for.
@@ -110,20 +109,27 @@ func (t *Tap) Scan(ctx context.Context, table string, after []row.Value, limit i
 	}, limit)
 }
 
-// Fetch implements tap.Tap.
+// Fetch implements tap.Tap. Of a reading that was cut short, no key without a row
+// counts as looked for.
 func (t *Tap) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, error) {
-	return t.read(ctx, table, func() (*reading, error) {
-		first, err := t.fetchOnce(ctx, table, keys)
+	var unread [][]row.Value
+	chunk, err := t.read(ctx, table, func() (*reading, error) {
+		r, err := t.fetchOnce(ctx, table, keys)
 		if err != nil {
 			return nil, err
 		}
-		return t.fetchLate(ctx, first, keys)
+		if r, err = t.fetchLate(ctx, r, keys); err == nil && r.cut {
+			unread = r.without(keys)
+		}
+		return r, err
 	}, 0)
+	chunk.Unread = unread
+	return chunk, err
 }
 
 func (t *Tap) fetchOnce(ctx context.Context, table string, keys [][]row.Value) (*reading, error) {
 	return t.look(ctx, table, func(s *snapshot, d *definition) (rows []tap.Row, err error) {
-		for start := 0; start < len(keys); start += fetchBatch {
+		for start := 0; start < len(keys) && !s.cut; start += fetchBatch {
 			batch, err := s.fetch(ctx, d, keys[start:min(start+fetchBatch, len(keys))])
 			if err != nil {
 				return nil, err
@@ -243,7 +249,7 @@ func (s *snapshot) scan(ctx context.Context, d *definition, after []row.Value, l
 		}
 		order += quoteName(d.columns[at].name)
 	}
-	return s.rows(ctx, d, where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args, maxScanBytes)
+	return s.rows(ctx, d, where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args, func([]row.Value) bool { return true })
 }
 
 // fetch reads the rows of some keys. The server compares by collation, so it
@@ -261,24 +267,17 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 	if !where.oneOf(d, keys) {
 		return nil, nil
 	}
-	found, err := s.rows(ctx, d, where.sql.String(), where.args, math.MaxInt)
-	if err != nil {
-		return nil, err
-	}
 	table := d.table()
-	rows := found[:0]
-	for _, r := range found {
-		if wanted[string(row.AppendKey(nil, table.KeyOf(r.Cells)))] {
-			rows = append(rows, r)
-		}
-	}
-	return rows, nil
+	return s.rows(ctx, d, where.sql.String(), where.args, func(cells []row.Value) bool {
+		return wanted[string(row.AppendKey(nil, table.KeyOf(cells)))]
+	})
 }
 
-// rows runs a prepared query, for only those return binary values. It ends early
-// with the row whose cells reach so many bytes. What the server would still send
-// is not waited for: its end is that of the connection.
-func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any, most int) (result []tap.Row, err error) {
+// rows runs a prepared query, for only those return binary values, and keeps the
+// rows that are wanted. It ends early with the row by which the snapshot reaches
+// maxBytes. What the server would still send is not waited for: its end is that
+// of the connection.
+func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any, wanted func(cells []row.Value) bool) (result []tap.Row, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	query := "SELECT " + d.selectOption() + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
@@ -315,8 +314,11 @@ func (s *snapshot) rows(ctx context.Context, d *definition, condition string, ar
 		if err != nil {
 			return nil, err
 		}
+		if !wanted(cells) {
+			continue
+		}
 		result = append(result, tap.Row{Cells: cells})
-		if most -= sizeOf(values); most <= 0 {
+		if s.bytes += sizeOf(values); s.bytes >= maxBytes {
 			s.cut = true
 			return result, nil
 		}

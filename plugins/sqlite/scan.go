@@ -49,12 +49,18 @@ func (t *Tap) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.
 			return err
 		}
 		chunk.Table = covered.table
-		for _, key := range keys {
-			cells, _, err := covered.cells.fetch(ctx, q, key)
+		size := 0
+		for i, key := range keys {
+			if size > maxBytes {
+				chunk.Unread = keys[i:]
+				break
+			}
+			cells, n, err := covered.cells.fetch(ctx, q, key)
 			if err != nil {
 				return err
 			}
 			if cells != nil {
+				size += n
 				chunk.Rows = append(chunk.Rows, tap.Row{Cells: cells})
 			}
 		}

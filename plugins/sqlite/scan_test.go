@@ -114,6 +114,38 @@ func TestKeysAreTheirBytes(t *testing.T) {
 	}
 }
 
+// A fetch of large rows ends early and names the keys that it did not look for;
+// a key without a row is not among them once it was.
+func TestAFetchOfLargeRowsComesInParts(t *testing.T) {
+	e := newEMR(t, "CREATE TABLE k (id INTEGER PRIMARY KEY, v)",
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) INSERT INTO k SELECT i, zeroblob(6000000) FROM n WHERE i <> 2")
+	e.install(DefaultKeep)
+	x := e.open("k")
+	stream(t, x, nil)
+	var keys [][]row.Value
+	for id := range int64(12) {
+		keys = append(keys, []row.Value{row.NewInt(id)})
+	}
+	var found []string
+	parts := 0
+	for ; len(keys) > 0; parts++ {
+		chunk, err := x.Fetch(t.Context(), "k", keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(chunk.Rows); n > 3 {
+			t.Errorf("part %d has %d rows of 6 MB, want 3 at most", parts, n)
+		}
+		for _, r := range chunk.Rows {
+			found = append(found, r.Cells[0].Display())
+		}
+		keys = chunk.Unread
+	}
+	if diff := cmp.Diff([]string{"1", "3", "4", "5", "6", "7", "8", "9", "10"}, found); diff != "" || parts > 4 {
+		t.Errorf("in %d parts: %s", parts, diff)
+	}
+}
+
 func TestMinusZeroAsAKeyIsAKeyOfItsOwn(t *testing.T) {
 	e := newEMR(t, "CREATE TABLE k (id PRIMARY KEY, v)")
 	e.install(DefaultKeep)

@@ -257,4 +257,28 @@ func checkChunk(call string, name string, most int, chunk *Chunk) error {
 	return nil
 }
 
+// checkUnread checks the keys that Fetch did not look for: they are some of those
+// asked for, not all, and have no row in the chunk.
+func checkUnread(table string, keys [][]row.Value, chunk *Chunk) error {
+	if len(chunk.Unread) == 0 {
+		return nil
+	}
+	asked := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		asked[string(row.AppendKey(nil, key))] = true
+	}
+	for _, r := range chunk.Rows {
+		delete(asked, string(row.AppendKey(nil, chunk.Table.KeyOf(r.Cells))))
+	}
+	for _, key := range chunk.Unread {
+		if !asked[string(row.AppendKey(nil, key))] {
+			return broken("fetch of table "+table, "a key is said to be unread that was not asked for or has a row")
+		}
+	}
+	if len(chunk.Unread) >= len(keys) {
+		return broken("fetch of table "+table, "none of the keys was looked for")
+	}
+	return nil
+}
+
 func broken(thing, reason string) error { return &ContractError{Thing: thing, Reason: reason} }

@@ -116,7 +116,7 @@ func (c *Client) Scan(ctx context.Context, table string, after []row.Value, limi
 func (c *Client) Fetch(ctx context.Context, table string, keys [][]row.Value) (Chunk, error) {
 	call, cancel := context.WithCancel(ctx)
 	defer cancel()
-	request := &tapv1.FetchRequest{Table: table}
+	request := &tapv1.FetchRequest{Table: table, Parts: true}
 	for _, key := range keys {
 		request.Keys = row.AppendKey(request.Keys, key)
 	}
@@ -124,7 +124,11 @@ func (c *Client) Fetch(ctx context.Context, table string, keys [][]row.Value) (C
 	if err != nil {
 		return Chunk{}, c.fail(ctx, err)
 	}
-	return c.chunk(ctx, chunkOf{"fetch", table, len(keys)}, parts)
+	chunk, err := c.chunk(ctx, chunkOf{"fetch", table, len(keys)}, parts)
+	if err != nil {
+		return Chunk{}, err
+	}
+	return chunk, checkUnread(table, keys, &chunk)
 }
 
 // Ack implements Tap.
@@ -175,6 +179,9 @@ func (c *Client) chunk(ctx context.Context, of chunkOf, parts grpc.ServerStreami
 		}
 		if part.Done {
 			chunk.Last, chunk.Fence = part.Last, part.Fence
+			if chunk.Unread, err = parseKeys(part.Unread); err != nil {
+				return Chunk{}, broken(of.call+" of table "+of.table, err.Error())
+			}
 			return chunk, checkChunk(of.call, of.table, of.most, &chunk)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
+	tapv1 "github.com/emrbchain/emrbchain/plugins/tap/v1"
 )
 
 func timeOf(t *rapid.T) time.Time {
@@ -262,5 +263,56 @@ func TestConfigurationSurvivesTheWire(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// unreadTap is a tap that fetches one row of a table with an integer key and
+// leaves some keys unread.
+func unreadTap(unread ...int64) *scripted {
+	table := &tap.Table{Name: "t", Columns: []row.Column{{Name: "id", Type: row.Int}}, Key: []int{0}}
+	chunk := tap.Chunk{Table: table, Rows: []tap.Row{{Cells: []row.Value{row.NewInt(1)}}}, Unread: intKeys(unread...), Fence: 1}
+	return &scripted{fetch: func(context.Context, string, [][]row.Value) (tap.Chunk, error) { return chunk, nil }}
+}
+
+func intKeys(ids ...int64) (keys [][]row.Value) {
+	for _, id := range ids {
+		keys = append(keys, []row.Value{row.NewInt(id)})
+	}
+	return keys
+}
+
+func TestUnreadKeysSurviveTheWire(t *testing.T) {
+	chunk, err := opened(t, unreadTap(3, 2)).client.Fetch(t.Context(), "t", intKeys(1, 2, 3, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(intKeys(3, 2), chunk.Unread, equalValues()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A tap that leaves keys unread that have a row, or that nobody asked for, or as
+// many as were asked for, is not believed.
+func TestUnreadKeysAreChecked(t *testing.T) {
+	for _, unread := range [][]int64{{1}, {5}, {2, 2}} {
+		_, err := opened(t, unreadTap(unread...)).client.Fetch(t.Context(), "t", intKeys(1, 2))
+		var contract *tap.ContractError
+		if !errors.As(err, &contract) {
+			t.Errorf("unread %v: error %v, want a broken contract", unread, err)
+		}
+	}
+}
+
+// To a host that knows nothing of unread keys they would look like keys without
+// a row.
+func TestAnOlderHostIsToldOfNoPart(t *testing.T) {
+	v := opened(t, unreadTap(2))
+	request := &tapv1.FetchRequest{Table: "t", Keys: row.AppendKey(row.AppendKey(nil, intKeys(1)[0]), intKeys(2)[0])}
+	parts, err := tapv1.NewTapClient(v.conn).Fetch(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part, err := parts.Recv(); err == nil || !strings.Contains(err.Error(), "update the host") {
+		t.Errorf("got part %v, error %v, want none and the word to update the host", part, err)
 	}
 }

@@ -126,17 +126,16 @@ func (s *server) Fetch(in *tapv1.FetchRequest, out grpc.ServerStreamingServer[ta
 	if err := s.session.check(ctx); err != nil {
 		return fail(ctx, err)
 	}
-	var keys [][]row.Value
-	for cells := wire.NewCellReader(in.Keys, len(in.Keys)/8); cells.More(); {
-		key, err := cells.NextAny()
-		if err != nil {
-			return fail(ctx, err)
-		}
-		keys = append(keys, key)
+	keys, err := parseKeys(in.Keys)
+	if err != nil {
+		return fail(ctx, err)
 	}
 	chunk, err := s.tap.Fetch(ctx, in.Table, keys)
 	if err != nil {
 		return fail(ctx, err)
+	}
+	if len(chunk.Unread) > 0 && !in.Parts {
+		return fail(ctx, fmt.Errorf("fetch from table %s: the rows are too large for one answer, and the host knows no other: update the host", in.Table))
 	}
 	return fail(ctx, sendChunk(&chunk, out.Send))
 }
@@ -182,6 +181,18 @@ func (s *server) shut() error {
 	}
 }
 
+// parseKeys parses keys that stand one after the other.
+func parseKeys(encoded []byte) (keys [][]row.Value, err error) {
+	for cells := wire.NewCellReader(encoded, len(encoded)/8); cells.More(); {
+		key, err := cells.NextAny()
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // sendChunk sends a chunk in parts of about the size of a batch.
 func sendChunk(chunk *Chunk, send func(*tapv1.ChunkPart) error) error {
 	table, err := tableToWire(chunk.Table)
@@ -205,5 +216,8 @@ func sendChunk(chunk *Chunk, send func(*tapv1.ChunkPart) error) error {
 		part = &tapv1.ChunkPart{}
 	}
 	part.Done, part.Last, part.Fence = true, chunk.Last, chunk.Fence
+	for _, key := range chunk.Unread {
+		part.Unread = row.AppendKey(part.Unread, key)
+	}
 	return send(part)
 }

@@ -85,7 +85,9 @@ type Tap interface {
 	// key (nil: from the start). It needs a running Stream to deliver its fence.
 	Scan(ctx context.Context, table string, after []row.Value, limit int) (Chunk, error)
 	// Fetch reads the rows with the given keys as they stand now; a key without
-	// a row is left out. It needs a running Stream to deliver its fence.
+	// a row is left out. Where the rows are large it may look for some of the keys
+	// alone, at least for one, and name the others in Chunk.Unread. It needs a
+	// running Stream to deliver its fence.
 	Fetch(ctx context.Context, table string, keys [][]row.Value) (Chunk, error)
 	// Ack says that everything up to position is durably logged.
 	Ack(ctx context.Context, position Position) error
@@ -302,6 +304,9 @@ type Chunk struct {
 	Rows  []Row
 	// Last says that no row of the table follows (Scan).
 	Last bool
+	// Unread are those of the keys that were not looked for (Fetch): nothing is
+	// known of their rows.
+	Unread [][]row.Value
 	// Fence is the id that the stream will deliver.
 	Fence uint64
 }

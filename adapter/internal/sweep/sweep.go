@@ -353,55 +353,6 @@ func (s *sweep) intact(leaf uint64) {
 	}
 }
 
-// settle fetches suspects by key until each is at rest or judged.
-func (s *sweep) settle(ctx context.Context, suspects [][]row.Value) error {
-	for try := 0; len(suspects) > 0; try++ {
-		var hot [][]row.Value
-		for start := 0; start < len(suspects); start += s.options.ChunkRows {
-			batch := suspects[start:min(start+s.options.ChunkRows, len(suspects))]
-			chunk, window, err := s.source.Fetch(ctx, s.table, batch)
-			if err != nil {
-				return err
-			}
-			again, err := s.judgeAll(batch, chunk, window, try >= s.options.Retries)
-			if err != nil {
-				return err
-			}
-			hot = append(hot, again...)
-		}
-		suspects = hot
-	}
-	return nil
-}
-
-// judgeAll judges fetched suspects and returns the keys of those still hot.
-func (s *sweep) judgeAll(keys [][]row.Value, chunk tap.Chunk, w recordlog.Window, last bool) ([][]row.Value, error) {
-	s.result.Table = chunk.Table
-	found := make(map[string][]row.Value, len(chunk.Rows))
-	for _, r := range chunk.Rows {
-		found[string(row.AppendKey(nil, chunk.Table.KeyOf(r.Cells)))] = r.Cells
-	}
-	var hot [][]row.Value
-	for _, key := range keys {
-		encoded := row.AppendKey(nil, key)
-		d := Deviation{Table: chunk.Table, Key: encoded, Cells: found[string(encoded)], Window: w}
-		rest, err := s.judge(&d)
-		switch {
-		case err != nil:
-			return nil, err
-		case rest == atRest:
-		case rest == stillHot && !last:
-			hot = append(hot, key)
-		default:
-			if rest == stillHot {
-				d.Kind = Busy
-			}
-			s.result.Deviations = append(s.result.Deviations, d)
-		}
-	}
-	return hot, nil
-}
-
 // bitmap is a sparse set of leaf indexes.
 type bitmap map[uint64]uint64
 

@@ -31,6 +31,8 @@ type database struct {
 	// during is called within the n-th read, after the rows were read and before
 	// the fence; may be nil.
 	during func(n int)
+	// most is how many keys a fetch looks for; 0 means all.
+	most int
 }
 
 func newDatabase(t *testing.T) *database {
@@ -85,6 +87,9 @@ func (d *database) Scan(_ context.Context, _ string, after []row.Value, limit in
 // Fetch implements sweep.Source.
 func (d *database) Fetch(_ context.Context, _ string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error) {
 	chunk := tap.Chunk{Table: d.table}
+	if d.most > 0 && len(keys) > d.most {
+		keys, chunk.Unread = keys[:d.most], keys[d.most:]
+	}
 	w := d.window(func() {
 		for _, k := range keys {
 			id, _ := k[0].Int64()
@@ -129,9 +134,11 @@ func expect(t *testing.T, r *sweep.Result, want ...string) {
 	}
 }
 
+// However many of the keys a fetch looks for.
 func TestEveryDeviationIsNamed(t *testing.T) {
-	for _, chunk := range []int{1, 3, 100} {
+	for i, chunk := range []int{1, 3, 100, 100, 100} {
 		d := newDatabase(t)
+		d.most = max(0, i-2)
 		for id := range int64(8) {
 			d.record(id, "v")
 		}

@@ -1751,7 +1751,10 @@ type FetchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
 	// keys holds one canonical key after the other.
-	Keys          []byte `protobuf:"bytes,2,opt,name=keys,proto3" json:"keys,omitempty"`
+	Keys []byte `protobuf:"bytes,2,opt,name=keys,proto3" json:"keys,omitempty"`
+	// parts says that the host heeds ChunkPart.unread. To one that does not, a tap
+	// answers for all keys or fails.
+	Parts         bool `protobuf:"varint,3,opt,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1800,6 +1803,13 @@ func (x *FetchRequest) GetKeys() []byte {
 	return nil
 }
 
+func (x *FetchRequest) GetParts() bool {
+	if x != nil {
+		return x.Parts
+	}
+	return false
+}
+
 // ChunkPart is a part of what Scan or Fetch read. The first part names the
 // table; the last one, and only it, has done set.
 type ChunkPart struct {
@@ -1809,8 +1819,11 @@ type ChunkPart struct {
 	Cells []byte                 `protobuf:"bytes,3,opt,name=cells,proto3" json:"cells,omitempty"`
 	Done  bool                   `protobuf:"varint,4,opt,name=done,proto3" json:"done,omitempty"`
 	// last and fence count in the part that has done set.
-	Last          bool   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
-	Fence         uint64 `protobuf:"varint,6,opt,name=fence,proto3" json:"fence,omitempty"`
+	Last  bool   `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	Fence uint64 `protobuf:"varint,6,opt,name=fence,proto3" json:"fence,omitempty"`
+	// unread holds, one after the other, the keys that Fetch did not look for. It
+	// counts in the part that has done set.
+	Unread        []byte `protobuf:"bytes,7,opt,name=unread,proto3" json:"unread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1885,6 +1898,13 @@ func (x *ChunkPart) GetFence() uint64 {
 		return x.Fence
 	}
 	return 0
+}
+
+func (x *ChunkPart) GetUnread() []byte {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
 }
 
 type AckRequest struct {
@@ -2660,17 +2680,19 @@ const file_tap_proto_rawDesc = "" +
 	"\vScanRequest\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\fR\x05after\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\rR\x05limit\"8\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"N\n" +
 	"\fFetchRequest\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
-	"\x04keys\x18\x02 \x01(\fR\x04keys\"\xa2\x01\n" +
+	"\x04keys\x18\x02 \x01(\fR\x04keys\x12\x14\n" +
+	"\x05parts\x18\x03 \x01(\bR\x05parts\"\xba\x01\n" +
 	"\tChunkPart\x12-\n" +
 	"\x05table\x18\x01 \x01(\v2\x17.emrbchain.tap.v1.TableR\x05table\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\rR\x04rows\x12\x14\n" +
 	"\x05cells\x18\x03 \x01(\fR\x05cells\x12\x12\n" +
 	"\x04done\x18\x04 \x01(\bR\x04done\x12\x12\n" +
 	"\x04last\x18\x05 \x01(\bR\x04last\x12\x14\n" +
-	"\x05fence\x18\x06 \x01(\x04R\x05fence\"(\n" +
+	"\x05fence\x18\x06 \x01(\x04R\x05fence\x12\x16\n" +
+	"\x06unread\x18\a \x01(\fR\x06unread\"(\n" +
 	"\n" +
 	"AckRequest\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\fR\bposition\"\r\n" +
