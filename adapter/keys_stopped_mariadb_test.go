@@ -10,10 +10,15 @@ import (
 // TestForeignKeysAreThoseOfTheirTimeAfterAStop: what came while the sidecar was
 // stopped went by the keys of then, not by those that it finds when it starts.
 func TestForeignKeysAreThoseOfTheirTimeAfterAStop(t *testing.T) {
+	checkHolesWhileStopped(t, lateKeyHoles())
+}
+
+// checkHolesWhileStopped is checkHoles with a sidecar that is stopped meanwhile.
+func checkHolesWhileStopped(t *testing.T, holes []hole) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("runs a server, a chain and a sidecar")
 	}
-	holes := lateKeyHoles()
 	server := mariadbtest.Start(t, mariadbtest.Options{})
 	sidecar := sidecartest.NewSidecar(t, sidecartest.StartChain(t, 1), holeSource(t, server, holes))
 	sidecar.Start()
@@ -52,5 +57,26 @@ func lateKeyHoles() []hole {
 			cause: []string{`DELETE FROM newp WHERE id = 1`, `DELETE FROM newc WHERE id = 2`, `INSERT INTO newp VALUES (1)`,
 				`ALTER TABLE newc ADD CONSTRAINT newk FOREIGN KEY (p) REFERENCES newp (id) ON DELETE CASCADE`, `DELETE FROM newp WHERE id < 5`},
 			edit: []string{`UPDATE newc SET note = 'forged' WHERE id = 9`}, edited: []string{"changed in a gap @newc 9 note"}},
+	}
+}
+
+// TestColumnsAreThoseOfTheirTimeAfterAStop: what came while the sidecar was
+// stopped is read by the columns of then, and in their order.
+func TestColumnsAreThoseOfTheirTimeAfterAStop(t *testing.T) {
+	checkHolesWhileStopped(t, lateColumnHoles())
+}
+
+func lateColumnHoles() []hole {
+	found := []string{"found @ 3 v"}
+	return []hole{
+		onTable(hole{name: "another order", cause: []string{`UPDATE @ SET v = 'a' WHERE id = 1`, `INSERT INTO @ VALUES (30, 'v30', 'w30')`,
+			`ALTER TABLE @ MODIFY v VARCHAR(40) AFTER w`, `UPDATE @ SET v = 'b' WHERE id = 2`},
+			edit: []string{forgeV}, edited: found}, "reordered", idVAndW),
+		onTable(hole{name: "one column to the front", cause: []string{`UPDATE @ SET v = 'a' WHERE id = 1`, `ALTER TABLE @ MODIFY v TEXT FIRST`,
+			`UPDATE @ SET v = 'b' WHERE id = 2`}, edit: []string{forgeV}, edited: found}, "fronted", idAndV),
+		onTable(hole{name: "columns come, go and move", cause: []string{`ALTER TABLE @ ADD COLUMN a INT DEFAULT 4`, `UPDATE @ SET a = 5 WHERE id = 1`,
+			`ALTER TABLE @ DROP COLUMN w`, `INSERT INTO @ (id, v) VALUES (30, 'v30')`, `ALTER TABLE @ RENAME COLUMN v TO x`, `UPDATE @ SET x = 'y' WHERE id = 7`,
+			`ALTER TABLE @ MODIFY x TEXT`, `INSERT INTO @ (id, x) VALUES (31, 'v31')`, `ALTER TABLE @ MODIFY x VARCHAR(300) FIRST`, `UPDATE @ SET x = 'z' WHERE id = 8`},
+			edit: []string{forgeV}, edited: found}, "kneaded", idVAndW),
 	}
 }

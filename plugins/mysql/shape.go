@@ -87,7 +87,7 @@ func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
 	for i := range s.columns {
 		c := &s.columns[i]
 		*c = newWireColumn(&m.columns[i], charsets)
-		s.exact = d.describe(c) && s.exact
+		s.exact = d.describe(c) && d.find(c.name) == i && s.exact
 		if isOldTemporal(c.wire) {
 			s.since = d.created
 		}
