@@ -1,6 +1,10 @@
 package mysql
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime/metrics"
 	"testing"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -28,6 +32,10 @@ func wideShape() *shape {
 		{wire: mysql.MYSQL_TYPE_STRING, length: 16, kind: kindUUID},
 		{wire: mysql.MYSQL_TYPE_STRING, length: 4, kind: kindBinary},
 		{wire: mysql.MYSQL_TYPE_BLOB, meta: 3, kind: kindBytes},
+		{wire: wireBlobCompressed, meta: 4, kind: kindBytes},
+		{wire: wireVarcharCompressed, meta: 500, kind: kindText, charset: "gbk"},
+		{wire: mysql.MYSQL_TYPE_TIME, meta: 4, kind: kindTime}, {wire: mysql.MYSQL_TYPE_DATETIME, kind: kindDateTime},
+		{wire: mysql.MYSQL_TYPE_TIMESTAMP, meta: 6, kind: kindTimestamp},
 		{wire: mysql.MYSQL_TYPE_BLOB, meta: 1, kind: kindText, omitted: true},
 	} {
 		if !c.measure() {
@@ -41,27 +49,117 @@ func wideShape() *shape {
 	return s
 }
 
-// FuzzImage: whatever bytes come, an image is read or refused, never a panic,
-// and what is read fits the table.
-func FuzzImage(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(make([]byte, 200))
-	f.Add(append([]byte{0xff, 0xff, 0xff}, make([]byte, 40)...))
-	s := wideShape()
-	f.Fuzz(func(t *testing.T, body []byte) {
-		cells, rest, err := s.image(body)
-		if err != nil {
-			return
+// readImages reads all images of a body as a stream would, and returns how many.
+func (s *shape) readImages(body []byte) (n int, err error) {
+	r := &rowEvent{shape: s, op: tap.Insert}
+	for ; len(body) > 0; n++ {
+		var change tap.Change
+		if body, err = r.next(body, &change); err != nil {
+			return n, err
 		}
-		if len(cells) != len(s.table.Columns) || len(rest) > len(body) {
-			t.Fatalf("%d cells, %d bytes left of %d", len(cells), len(rest), len(body))
-		}
-		for i, c := range cells {
+		for i, c := range change.After {
 			if !c.Fits(s.table.Columns[i].Type) {
-				t.Errorf("cell %d is %s, want %s", i, c.Type(), s.table.Columns[i].Type)
+				return n, fmt.Errorf("cell %d is %s, want %s: %w", i, c.Type(), s.table.Columns[i].Type, errMisfit)
 			}
 		}
+	}
+	return n, nil
+}
+
+var errMisfit = errors.New("a cell does not fit its column")
+
+// allocated returns how many bytes were allocated so far.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// allowance bounds what reading may allocate: what deflate can expand, cells for
+// each bit of the smallest images, and the state of an expansion now and then.
+func allowance(bytes int) uint64 { return 4<<20 + uint64(bytes)*40_000 }
+
+// FuzzRowImage: whatever bytes come as a table map and as its rows, they are
+// read or refused, with no panic, no loop without end and no memory beyond what
+// the bytes are worth; and what is read fits the table.
+func FuzzRowImage(f *testing.F) {
+	wide := wideShape()
+	for _, body := range [][]byte{{}, make([]byte, 300), append([]byte{0xff, 0xff, 0xff, 0xff}, make([]byte, 60)...),
+		bytes.Repeat([]byte{0x80}, 400), bytes.Repeat([]byte{1, 0xff}, 150)} {
+		f.Add(wideMap(), body)
+	}
+	// A COMPRESSED value that says it is of 4 GB; a map of no column; one of 2^64.
+	f.Add(smallMap(wireBlobCompressed, 4), append([]byte{0, 8, 0, 0, 0, 0x84, 0xff, 0xff, 0xff, 0xff}, make([]byte, 6)...))
+	f.Add([]byte("\x00\x00\x03emr\x00\x01t\x00\x00\x00\x04\x00"), []byte{1, 2, 3})
+	f.Add([]byte("\x00\x00\x03emr\x00\x01t\x00\xfe\xff\xff\xff\xff\xff\xff\xff\xff"), []byte{1})
+	f.Fuzz(func(t *testing.T, head, body []byte) {
+		before := allocated()
+		if _, err := wide.readImages(body); errors.Is(err, errMisfit) {
+			t.Error(err)
+		}
+		if m, err := parseTableMap(head); err == nil {
+			s := makeShape(m, definitionOf(m), map[uint64]string{8: "latin1", 45: "utf8mb4", 63: "binary"})
+			if s.unreadable == "" && s.table.Refused == "" {
+				if _, err := s.readImages(body); errors.Is(err, errMisfit) {
+					t.Error(err)
+				}
+			}
+		}
+		if used := allocated() - before; used > allowance(len(head)+len(body)) {
+			t.Errorf("%d bytes made the decoder allocate %d", len(head)+len(body), used)
+		}
 	})
+}
+
+// smallMap returns a table map of one column of a type.
+func smallMap(wire byte, meta ...byte) []byte {
+	b := append([]byte("\x00\x00\x03emr\x00\x01t\x00\x01"), wire, byte(len(meta)))
+	b = append(append(b, meta...), 0)
+	return append(b, optionalNames, 2, 1, 'c')
+}
+
+// wideMap returns a table map of columns of many types, with all that
+// binlog_row_metadata=FULL adds.
+func wideMap() []byte {
+	b := []byte("\x00\x00\x03emr\x00\x01w\x00\x09")
+	b = append(b, mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_NEWDECIMAL, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BLOB,
+		wireVarcharCompressed, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_BIT, mysql.MYSQL_TYPE_DATETIME2)
+	b = append(b, 14, 20, 9, 90, 0, 2, 0xe8, 3, mysql.MYSQL_TYPE_ENUM, 1, mysql.MYSQL_TYPE_SET, 1, 0, 8, 6, 0xff, 1)
+	b = append(b, optionalSigns, 1, 0x80, optionalDefaultSet, 3, 45, 1, 63, optionalNames, 18)
+	for i := range 9 {
+		b = append(b, 1, byte('a'+i))
+	}
+	return append(b, optionalEnumLabels, 5, 2, 1, 'x', 1, 'y', optionalSetLabels, 3, 1, 1, 'z',
+		optionalDefaultLabels, 1, 8, optionalKey, 1, 0)
+}
+
+// definitionOf is the definition that agrees with a table map.
+func definitionOf(m *tableMap) *definition {
+	d := &definition{name: "emr.t", key: []int{0}}
+	for i := range m.columns {
+		c := newWireColumn(&m.columns[i], nil)
+		k := c.kind
+		if isOldTemporal(c.wire) {
+			k = c.oldKind()
+		}
+		d.columns = append(d.columns, column{name: c.name, kind: k, declared: "time(3) " + oldMark})
+	}
+	return d
+}
+
+func TestImagesOfAWideMapAreRead(t *testing.T) {
+	m, err := parseTableMap(wideMap())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := makeShape(m, &definition{name: "emr.w", missing: true, refused: "gone"}, map[uint64]string{8: "latin1", 45: "utf8mb4", 63: "binary"})
+	if s.unreadable != "" || s.table.Refused != "" || len(s.table.Columns) != 9 {
+		t.Fatalf("%q, %q, %d columns", s.unreadable, s.table.Refused, len(s.table.Columns))
+	}
+	// NULL in all columns but the first and the ENUM.
+	if n, err := s.readImages([]byte{0xde, 0x01, 0xff, 0xff, 0xff, 0xff, 2}); n != 1 || err != nil {
+		t.Errorf("%d images, %v", n, err)
+	}
 }
 
 func TestDecodeTemporalValues(t *testing.T) {

@@ -77,7 +77,7 @@ func parseTableMap(body []byte) (*tableMap, error) {
 			return nil, fmt.Errorf("read table map of %s.%s: field %d: %w", schema, table, field, err)
 		}
 	}
-	if r.err != nil || meta.err != nil {
+	if r.err != nil || meta.err != nil || len(types) == 0 {
 		return nil, fmt.Errorf("read table map: %w", errShort)
 	}
 	return m, nil
