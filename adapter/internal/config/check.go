@@ -19,6 +19,7 @@ const (
 	maxPadTo               = 1 << 20
 	minEvery, maxEvery     = time.Minute, 31 * 24 * time.Hour
 	maxChunkRows           = 100_000
+	maxRowsPerSecond       = 10_000_000
 	maxSocketPath          = 107 // bytes, of the kernel's sockaddr_un
 )
 
@@ -97,6 +98,10 @@ func (d *decoder) checkSource(s *Source) {
 	}
 	if s.Manifest != "" && s.Socket != "" {
 		d.mistake("source.socket", "stands beside source.manifest", "keep manifest (the sidecar starts the tap) or socket (systemd does)")
+	}
+	if n := s.MaxRowsPerSecond; n < 0 || n > maxRowsPerSecond {
+		d.mistake("source.max_rows_per_second", fmt.Sprintf("is %d", n),
+			fmt.Sprintf("choose 1 to %d rows, or 0 for no limit", maxRowsPerSecond))
 	}
 	d.checkSettings(s.Settings)
 }

@@ -59,6 +59,8 @@ type Source struct {
 	Socket   string          `yaml:"socket"`
 	Settings json.RawMessage `yaml:"settings"` // the tap's own section, as JSON
 	Tables   []Table         `yaml:"tables"`
+	// MaxRowsPerSecond bounds what snapshots and audits read; 0 is no limit.
+	MaxRowsPerSecond int `yaml:"max_rows_per_second"`
 }
 
 // Table is one table to tap.

@@ -99,7 +99,7 @@ func TestFullFileFillsEveryField(t *testing.T) {
 			MemberKeyFile: "member.key", LogID: "00112233445566778899aabbccddeeff",
 			TrustFile: "/etc/emrbchain/trust.json", Cadence: 90 * time.Second, PadTo: 1},
 		Source: config.Source{Name: "openemr", Tap: "vendor-tap",
-			Manifest: "/opt/vendor/manifest.json",
+			Manifest: "/opt/vendor/manifest.json", MaxRowsPerSecond: 5000,
 			Settings: []byte(`{"host":"db.example.org","password_file":"db.password","port":3306,` +
 				`"tls":{"mode":"verify","names":["db","db2"]}}`),
 			Tables: []config.Table{{Name: "openemr.patient_data", Patient: config.Patient{Column: "pid"}},

@@ -86,7 +86,7 @@ func TestReferenceIsCompleteAndItsDefaultsAreTrue(t *testing.T) {
 // uncommentDefaults turns the lines that show a default into fields; those of
 // choices without a default stay.
 func uncommentDefaults(text string) string {
-	for _, name := range []string{"directory", "cadence", "pad_to", "every", "chunk_rows", "listen", "socket: /run/emrbchain/", "level", "format"} {
+	for _, name := range []string{"directory", "cadence", "pad_to", "every", "chunk_rows", "max_rows_per_second", "listen", "socket: /run/emrbchain/", "level", "format"} {
 		text = strings.ReplaceAll(text, "\n  # "+name, "\n  "+name)
 	}
 	return text

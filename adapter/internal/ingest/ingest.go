@@ -37,14 +37,18 @@ type Options struct {
 	Mappings  []rows.Mapping
 	Rules     []clinical.Rules
 	ChunkRows int // rows per scan; 0 means 2,000
-	Logger    zerolog.Logger
-	Now       func() time.Time
+	// MaxRowsPerSecond is how many rows are read in a second at most, by all who
+	// read through the Ingest together; 0 is no limit. The stream knows none.
+	MaxRowsPerSecond int
+	Logger           zerolog.Logger
+	Now              func() time.Time
 }
 
 // Ingest brings one source into one log.
 type Ingest struct {
 	log     *recordlog.Log
 	options Options
+	pace    pace
 
 	mu       sync.Mutex
 	session  *session      // while a tap is attached
@@ -72,7 +76,7 @@ func New(log *recordlog.Log, o Options) *Ingest {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Ingest{log: log, options: o, changed: make(chan struct{})}
+	return &Ingest{log: log, options: o, pace: pace{perSecond: o.MaxRowsPerSecond}, changed: make(chan struct{})}
 }
 
 // session is one attachment to a tap, from Run's start to its end.

@@ -16,30 +16,37 @@ var _ sweep.Source = (*Ingest)(nil)
 // Scan reads rows of a table through the attached tap and waits until all that
 // the read could have seen is logged.
 func (i *Ingest) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, recordlog.Window, error) {
-	return i.read(ctx, func(t tap.Tap) (tap.Chunk, error) { return t.Scan(ctx, table, after, limit) })
+	limit = i.pace.most(limit)
+	return i.read(ctx, limit, func(t tap.Tap) (tap.Chunk, error) { return t.Scan(ctx, table, after, limit) })
 }
 
 // Fetch reads rows by key in the same way.
 func (i *Ingest) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error) {
-	return i.read(ctx, func(t tap.Tap) (tap.Chunk, error) { return t.Fetch(ctx, table, keys) })
+	return i.read(ctx, len(keys), func(t tap.Tap) (tap.Chunk, error) { return t.Fetch(ctx, table, keys) })
 }
 
-func (i *Ingest) read(ctx context.Context, call func(tap.Tap) (tap.Chunk, error)) (tap.Chunk, recordlog.Window, error) {
+// read reads rows, so many at most, at the pace that the source is given.
+func (i *Ingest) read(ctx context.Context, rows int, call func(tap.Tap) (tap.Chunk, error)) (tap.Chunk, recordlog.Window, error) {
 	i.mu.Lock()
 	s := i.session
 	i.mu.Unlock()
 	if s == nil {
 		return tap.Chunk{}, recordlog.Window{}, ErrDetached
 	}
+	if err := i.pace.take(ctx, s.fences.closed, rows); err != nil {
+		return tap.Chunk{}, recordlog.Window{}, err
+	}
 	w := recordlog.Window{From: i.log.Size()}
 	chunk, err := call(s.tap)
 	for errors.Is(err, tap.ErrBusy) {
 		if err := s.pauseWhileBusy(ctx); err != nil {
+			i.pace.giveBack(rows)
 			return tap.Chunk{}, w, err
 		}
 		w.From = i.log.Size()
 		chunk, err = call(s.tap)
 	}
+	i.pace.giveBack(rows - len(chunk.Rows))
 	if err != nil {
 		return tap.Chunk{}, w, err
 	}

@@ -47,6 +47,7 @@ type Sidecar struct {
 	Bucket    int
 	Every     time.Duration // of scheduled audits; 0: a day
 	ChunkRows int           // rows per scan; 0: the default
+	MaxRows   int           // a second, read at most; 0: no limit
 	RPC       string        // of the node to use; empty: validator 0's
 	source    Source
 	process   *Process
@@ -109,6 +110,9 @@ func (s *Sidecar) Config() string {
 	fmt.Fprintf(&b, "source:\n  name: emr\n  tap: %s\n", s.source.Tap)
 	if s.source.Manifest != "" {
 		fmt.Fprintf(&b, "  manifest: %s\n", s.source.Manifest)
+	}
+	if s.MaxRows != 0 {
+		fmt.Fprintf(&b, "  max_rows_per_second: %d\n", s.MaxRows)
 	}
 	b.WriteString("  settings:\n")
 	for name, value := range s.source.Settings {
