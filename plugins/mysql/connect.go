@@ -44,6 +44,8 @@ func openReads(s *settings) (*sql.DB, error) {
 		"sql_mode":              "'ALLOW_INVALID_DATES'",
 		"tx_isolation":          "'REPEATABLE-READ'", // else a consistent snapshot is silently none
 		"lock_wait_timeout":     metadataLockWait,
+		// What the server gives to all sessions must not cut an answer short.
+		"sql_select_limit": "18446744073709551615",
 		// A tap that is stopped holds a table's definition no longer than this.
 		"net_write_timeout":                 stoppedPatience,
 		"idle_readonly_transaction_timeout": stoppedPatience,
