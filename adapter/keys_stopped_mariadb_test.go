@@ -78,5 +78,12 @@ func lateColumnHoles() []hole {
 			`ALTER TABLE @ DROP COLUMN w`, `INSERT INTO @ (id, v) VALUES (30, 'v30')`, `ALTER TABLE @ RENAME COLUMN v TO x`, `UPDATE @ SET x = 'y' WHERE id = 7`,
 			`ALTER TABLE @ MODIFY x TEXT`, `INSERT INTO @ (id, x) VALUES (31, 'v31')`, `ALTER TABLE @ MODIFY x VARCHAR(300) FIRST`, `UPDATE @ SET x = 'z' WHERE id = 8`},
 			edit: []string{forgeV}, edited: found}, "kneaded", idVAndW),
+		onTable(hole{name: "another primary key", cause: []string{`UPDATE @ SET w = 'a' WHERE id = 1`,
+			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (id, v)`, `UPDATE @ SET w = 'b' WHERE id = 2`, `INSERT INTO @ VALUES (40, 'v40', 'w40')`},
+			edit: []string{`UPDATE @ SET w = 'forged' WHERE id = 3`}, edited: []string{"changed in a gap @ 3 ", `changed in a gap @ [3,"v3"] `}}, "rekeyed", idVAndW),
+		onTable(hole{name: "a primary key of other rows' numbers", before: []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
+			`INSERT INTO @ SELECT seq, 30 - seq, CONCAT('v', seq) FROM ` + sequence}, cause: []string{`UPDATE @ SET v = 'a' WHERE id = 11`,
+			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`, `UPDATE @ SET v = 'b' WHERE n = 12`, `DELETE FROM @ WHERE n = 13`},
+			edit: []string{forgeV}, edited: []string{"changed in a gap @ 27 ", "changed in a gap @ 3 "}}, "renumbered", ""),
 	}
 }

@@ -95,7 +95,7 @@ func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
 			s.unreadable = "rows were logged with column " + c.name + " in a form that the tap cannot read"
 		}
 	}
-	s.exact = s.exact && len(s.columns) == len(d.columns)
+	s.exact = s.exact && len(s.columns) == len(d.columns) && s.sameKey(m, d)
 	s.table = s.makeTable(m, d)
 	if !s.exact && s.lostPeriod(m, d) {
 		s.unreadable = "rows were logged while the table was system-versioned, which it no longer is"
@@ -230,8 +230,8 @@ func (s *shape) makeTable(m *tableMap, d *definition) *tap.Table {
 	return t
 }
 
-// key returns the key as indexes into the table's columns: the definition's
-// where its columns were there already, else the log's own primary key.
+// key returns the key as indexes into the table's columns: the log's own primary
+// key, else the definition's where its columns were there already.
 func (s *shape) key(m *tableMap, d *definition) []int {
 	place, next := make(map[string]int), 0
 	for _, c := range s.columns {
@@ -240,22 +240,46 @@ func (s *shape) key(m *tableMap, d *definition) []int {
 			next++
 		}
 	}
-	var key []int
-	for _, i := range d.key {
-		if at, ok := place[d.columns[i].name]; ok {
-			key = append(key, at)
-		}
-	}
-	if len(key) == len(d.key) && key != nil {
+	if key := placesOf(s.primaryKey(m), place); key != nil {
 		return key
 	}
-	key = nil
+	names := make([]string, len(d.key))
+	for i, at := range d.key {
+		names[i] = d.columns[at].name
+	}
+	return placesOf(names, place)
+}
+
+// primaryKey names the columns of the primary key that the log told, nil if it
+// told none or one of parts of columns.
+func (s *shape) primaryKey(m *tableMap) []string {
+	var names []string
 	for _, part := range m.key {
-		at, ok := place[s.columns[part.column].name]
-		if !ok || part.prefix != 0 {
+		if part.prefix != 0 {
 			return nil
 		}
-		key = append(key, at)
+		names = append(names, s.columns[part.column].name)
 	}
-	return key
+	return names
+}
+
+// sameKey reports whether the primary key that the log told, if it told one, is
+// the definition's key.
+func (s *shape) sameKey(m *tableMap, d *definition) bool {
+	told := s.primaryKey(m)
+	return told == nil || slices.EqualFunc(told, d.key, func(name string, at int) bool { return d.columns[at].name == name })
+}
+
+// placesOf returns where the named columns stand, nil if one is missing or none
+// is named.
+func placesOf(names []string, place map[string]int) []int {
+	var at []int
+	for _, name := range names {
+		i, ok := place[name]
+		if !ok {
+			return nil
+		}
+		at = append(at, i)
+	}
+	return at
 }

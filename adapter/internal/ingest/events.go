@@ -149,6 +149,11 @@ func (a *applier) checkBefore(c *tap.Change) error {
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
 	}
+	if !known || head.Deleted || head.Index < a.book.Barrier(c.Table.Name) {
+		if renamed, err := a.renamed(c, known && !head.Deleted); err != nil || renamed {
+			return err
+		}
+	}
 	if !known && !a.states[c.Table.Name].Baselined {
 		return nil
 	}
@@ -168,6 +173,40 @@ func (a *applier) checkBefore(c *tap.Change) error {
 			"though by what the source told it must have been gone or otherwise")
 	}
 	return a.doubted(c, key, e, d, c.Before, "the row had other values before a recorded change than its last version")
+}
+
+// renamed records a row that the source changes after it gave it another key: its
+// old one is gone, and whatever had the new one before, if that was taken. It
+// reports false if the log has no such row that is as it was before the change.
+func (a *applier) renamed(c *tap.Change, taken bool) (bool, error) {
+	next := a.batch.Next()
+	former, err := a.comparer.Former(c.Table, c.Before, recordlog.Window{From: next, To: next})
+	if err != nil || !former.Former || former.State != rows.Equal {
+		return false, err
+	}
+	h := &former.Entry.Header
+	old, err := row.ParseKey(h.Key)
+	if err != nil {
+		return false, fmt.Errorf("read a row's key: %w", err)
+	}
+	key := c.Table.KeyOf(c.Before)
+	gone := rows.Version{Table: c.Table, Op: commit.Delete, Seen: commit.Scan, Key: old}
+	if former.Head.Index == h.Index {
+		if _, err := a.recorder.Record(a.batch, gone); err != nil {
+			return false, err
+		}
+	}
+	if taken && !equalKeys(old, key) {
+		gone.Key = key
+		if _, err := a.recorder.Record(a.batch, gone); err != nil {
+			return false, err
+		}
+	}
+	_, err = a.recorder.Record(a.batch, rows.Version{Table: c.Table, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: c.Before})
+	if err != nil {
+		return false, err
+	}
+	return true, a.derive(former.Standing)
 }
 
 // checkAbsent checks that a row that the source inserts was not there. If it is

@@ -29,6 +29,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
@@ -191,6 +192,10 @@ func (s *session) meetTables(listed []tap.Table) error {
 func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 	state, known := s.states[t.Name]
 	refused := state.Refused
+	key, err := s.keyThere(t, &state)
+	if err != nil {
+		return err
+	}
 	if changed := state.setShape(t); changed || refused != t.Refused && known {
 		index, err := appendSchema(b, &tap.SchemaChange{Table: t, Statement: "seen when the tap was attached", Rewritten: true})
 		if err != nil {
@@ -201,11 +206,34 @@ func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 	if err := s.meetPath(b, t, &state); err != nil {
 		return err
 	}
-	if t.Refused == "" {
-		s.book.SetKey(t.Name, keyNames(t))
+	if key != nil {
+		s.book.SetKey(t.Name, key)
 	}
 	s.setState(b, t.Name, state)
 	return nil
+}
+
+// keyThere names the columns of a listed table's key at the place where the
+// stream stands: those last seen, for a change since then is still to be told.
+func (s *session) keyThere(t *tap.Table, state *TableState) ([]string, error) {
+	if t.Refused != "" {
+		return nil, nil
+	}
+	if s.place.position == nil || len(state.Key) == 0 {
+		return keyNames(t), nil
+	}
+	columns, err := commit.ParseColumns(state.Columns)
+	if err != nil {
+		return nil, fmt.Errorf("read columns of table %s: %w", t.Name, err)
+	}
+	names := make([]string, len(state.Key))
+	for i, at := range state.Key {
+		if at >= uint64(len(columns)) {
+			return nil, fmt.Errorf("read key of table %s: it has no column %d", t.Name, at)
+		}
+		names[i] = columns[at].Name
+	}
+	return names, nil
 }
 
 func (s *session) setState(b *recordlog.Batch, table string, state TableState) {
