@@ -105,7 +105,21 @@ func surveyText(r *surveyReport, load doctor.Load) string {
 	}
 	b.WriteString("\n" + loadText(load))
 	fmt.Fprintf(&b, "%d ok, %d to warn of, %d unknown, %d failed.\n", count["ok"], count["warn"], count["unknown"], count["fail"])
+	if out := load.Refused + unread(r); out > 0 {
+		wrapped(&b, "", fmt.Sprintf("This does not pass: %d of %d tables cannot be covered, or not be read; "+
+			"the list says why. Mend them, or leave them out of source.tables.", out, len(r.Tables)))
+	}
 	return b.String()
+}
+
+// unread counts the covered tables of which no row could be read.
+func unread(r *surveyReport) (n int) {
+	for i := range r.Tables {
+		if r.Tables[i].Covered && r.Tables[i].Problem != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func writeCheck(b *strings.Builder, c *surveyCheck) {

@@ -38,7 +38,8 @@ DATABASE, all that the account sees. The password is never part of it, because
 every user of a host may read the arguments of its processes: it comes from
 --password-file, from --defaults-file, or from ` + passwordVariable + `.
 
-Exits 0 if nothing fails, and 1 if something does. Warnings are no failure.`,
+Exits 0 if nothing fails, and 1 if a check fails, or a table cannot be
+covered or not be read. Warnings are no failure.`,
 		Example: `  emrbchain try 'emrbchain@tcp(127.0.0.1:3306)/openemr' --password-file pw
   emrbchain try --defaults-file ~/.my.cnf --json`,
 		Args: cobra.MaximumNArgs(1),

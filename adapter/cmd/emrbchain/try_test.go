@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/doctor"
 	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
 	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // TestTryLooksAtADatabaseAndLeavesNothing runs the real program beside a real
@@ -64,6 +66,29 @@ func TestTryRefusesAPasswordInItsArguments(t *testing.T) {
 		}
 		if strings.Contains(out.String()+problems.String(), "hunter2") {
 			t.Errorf("the password is told: %s", problems.String())
+		}
+	}
+}
+
+// TestASurveySaysThatTablesStayOut: no check failed, and yet it does not pass.
+func TestASurveySaysThatTablesStayOut(t *testing.T) {
+	survey := &tap.Survey{Tables: []tap.SurveyedTable{
+		{Table: tap.Table{Name: "emr.patients"}, Sample: &tap.Sample{Rows: 10}},
+		{Table: tap.Table{Name: "emr.odd", Refused: "engine MEMORY"}},
+		{Table: tap.Table{Name: "emr.locked"}, Sample: &tap.Sample{Problem: "no right to read it"}},
+	}}
+	for tables, want := range map[int]string{1: "0 failed.\n", 2: "This does not pass: 1 of 2 tables cannot be", 3: "This does not pass: 2 of 3 tables cannot be"} {
+		part := &tap.Survey{Tables: survey.Tables[:tables]}
+		load := doctor.Estimate(part)
+		r := newSurveyReport(part, load)
+		text := surveyText(r, load)
+		if !strings.Contains(text, want) || r.OK != (tables == 1) || r.OK == strings.Contains(text, "does not pass") {
+			t.Errorf("%d tables: passes %v, and says\n%s", tables, r.OK, text)
+		}
+		for line := range strings.Lines(text) {
+			if len(line) > 81 {
+				t.Errorf("a line of %d characters: %s", len(line), line)
+			}
 		}
 	}
 }
