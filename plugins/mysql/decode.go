@@ -95,8 +95,10 @@ func (c *wireColumn) measure() bool {
 		return digits <= maxDigits
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
 		precision, scale := c.meta>>8, c.meta&0xff
+		if precision == 0 || precision > maxPrecision || scale > precision {
+			return false
+		}
 		c.fixed = decimalBytes(c.meta)
-		return 0 < precision && precision <= maxPrecision && scale <= precision
 	case mysql.MYSQL_TYPE_BIT:
 		bits := int(c.meta>>8)*8 + int(c.meta&0xff)
 		c.fixed = (bits + 7) / 8

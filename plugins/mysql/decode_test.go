@@ -92,6 +92,8 @@ func FuzzRowImage(f *testing.F) {
 	f.Add(smallMap(wireBlobCompressed, 4), append([]byte{0, 8, 0, 0, 0, 0x84, 0xff, 0xff, 0xff, 0xff}, make([]byte, 6)...))
 	f.Add([]byte("\x00\x00\x03emr\x00\x01t\x00\x00\x00\x04\x00"), []byte{1, 2, 3})
 	f.Add([]byte("\x00\x00\x03emr\x00\x01t\x00\xfe\xff\xff\xff\xff\xff\xff\xff\xff"), []byte{1})
+	// A DECIMAL(1,4), of less than no whole digits.
+	f.Add(smallMap(mysql.MYSQL_TYPE_NEWDECIMAL, 1, 4), []byte{0, 0x80})
 	f.Fuzz(func(t *testing.T, head, body []byte) {
 		before := allocated()
 		if _, err := wide.readImages(body); errors.Is(err, errMisfit) {
