@@ -58,6 +58,8 @@ func inKeys(k kind) string {
 	switch k {
 	case kindSet, kindYear2:
 		return "no"
+	case kindText:
+		return "but for CHAR of a NO PAD collation"
 	case kindEnum:
 		return "if its labels are ASCII or UTF-8"
 	}
