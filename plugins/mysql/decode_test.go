@@ -137,7 +137,7 @@ func wideMap() []byte {
 
 // definitionOf is the definition that agrees with a table map.
 func definitionOf(m *tableMap) *definition {
-	d := &definition{name: "emr.t", key: []int{0}}
+	d := &definition{name: "emr.t", key: []int{0}, primary: []string{m.columns[0].name}}
 	for i := range m.columns {
 		c := newWireColumn(&m.columns[i], nil)
 		k := c.kind

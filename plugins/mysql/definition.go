@@ -20,8 +20,9 @@ type definition struct {
 	name    string // as the configuration has it
 	engine  string // as the server names it
 	columns []column
-	key     []int  // indexes into columns
-	index   string // the key's name
+	key     []int    // indexes into columns
+	primary []string // the primary key's columns; rows may be named by another key
+	index   string   // the key's name
 	// byTransaction says that periods of rows are counted in transactions.
 	byTransaction bool
 	refused       string
@@ -234,6 +235,11 @@ func (d *definition) readKey(ctx context.Context, db querier) error {
 		end := start
 		for end < len(rows) && rows[end][0] == rows[start][0] {
 			end++
+		}
+		if rows[start][0] == "PRIMARY" {
+			for _, part := range rows[start:end] {
+				d.primary = append(d.primary, part[1])
+			}
 		}
 		if key := d.usableKey(rows[start:end]); key != nil {
 			d.key, d.index = key, rows[start][0]

@@ -2,7 +2,9 @@ package mysql_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -200,4 +202,45 @@ func rowsRead(t *testing.T, s *mariadbtest.Server) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestRowsAreStreamedByTheListedKey, also where it is not the primary key.
+func TestRowsAreStreamedByTheListedKey(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	tables := map[string]string{
+		"emr.unusable":  "y YEAR(2) PRIMARY KEY, id INT NOT NULL UNIQUE",
+		"emr.prefixed":  "v VARCHAR(40), id INT NOT NULL UNIQUE, PRIMARY KEY (v(5))",
+		"emr.padded":    "c CHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PRIMARY KEY, id INT NOT NULL UNIQUE",
+		"emr.turned":    "a INT, id INT, PRIMARY KEY (id, a)",
+		"emr.keyless":   "v INT, id INT NOT NULL UNIQUE",
+		"emr.versioned": "v INT, id INT PRIMARY KEY) WITH SYSTEM VERSIONING (",
+	}
+	names := slices.Sorted(maps.Keys(tables))
+	for _, name := range names {
+		s.Exec("CREATE TABLE " + name + " (" + strings.TrimSuffix(tables[name]+")", "()"))
+	}
+	m := open(t, s, names...)
+	listed, err := m.Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := stream(t, m, nil)
+	for _, name := range names {
+		s.Exec("INSERT INTO " + name + " VALUES (5, 7)")
+	}
+	changes := func(events []any) (all []tap.Change) {
+		for _, e := range events {
+			if c, ok := e.(tap.Change); ok {
+				all = append(all, c)
+			}
+		}
+		return all
+	}
+	for i, c := range changes(r.await(t, "changes", func(events []any) bool { return len(changes(events)) == len(names) })) {
+		if c.Table.Name != listed[i].Name || listed[i].Refused != "" || !slices.Equal(c.Table.Key, listed[i].Key) {
+			t.Errorf("listed %+v, streamed %+v", listed[i], *c.Table)
+		}
+	}
+	r.end(t)
 }

@@ -95,7 +95,7 @@ func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
 			s.unreadable = "rows were logged with column " + c.name + " in a form that the tap cannot read"
 		}
 	}
-	s.exact = s.exact && len(s.columns) == len(d.columns) && s.sameKey(m, d)
+	s.exact = s.exact && len(s.columns) == len(d.columns) && s.samePrimaryKey(m, d)
 	s.table = s.makeTable(m, d)
 	if !s.exact && s.lostPeriod(m, d) {
 		s.unreadable = "rows were logged while the table was system-versioned, which it no longer is"
@@ -230,8 +230,9 @@ func (s *shape) makeTable(m *tableMap, d *definition) *tap.Table {
 	return t
 }
 
-// key returns the key as indexes into the table's columns: the log's own primary
-// key, else the definition's where its columns were there already.
+// key returns the key as indexes into the table's columns: the definition's if the
+// primary key is the one of the log and the key's columns were there already, else
+// the log's own primary key.
 func (s *shape) key(m *tableMap, d *definition) []int {
 	place, next := make(map[string]int), 0
 	for _, c := range s.columns {
@@ -240,14 +241,18 @@ func (s *shape) key(m *tableMap, d *definition) []int {
 			next++
 		}
 	}
-	if key := placesOf(s.primaryKey(m), place); key != nil {
-		return key
+	told := placesOf(s.primaryKey(m), place)
+	if told != nil && !s.samePrimaryKey(m, d) {
+		return told
 	}
 	names := make([]string, len(d.key))
 	for i, at := range d.key {
 		names[i] = d.columns[at].name
 	}
-	return placesOf(names, place)
+	if key := placesOf(names, place); key != nil {
+		return key
+	}
+	return told
 }
 
 // primaryKey names the columns of the primary key that the log told, nil if it
@@ -263,11 +268,11 @@ func (s *shape) primaryKey(m *tableMap) []string {
 	return names
 }
 
-// sameKey reports whether the primary key that the log told, if it told one, is
-// the definition's key.
-func (s *shape) sameKey(m *tableMap, d *definition) bool {
+// samePrimaryKey reports whether the primary key that the log told, if it told
+// one, is the definition's. The table's key may be another one: see readKey.
+func (s *shape) samePrimaryKey(m *tableMap, d *definition) bool {
 	told := s.primaryKey(m)
-	return told == nil || slices.EqualFunc(told, d.key, func(name string, at int) bool { return d.columns[at].name == name })
+	return told == nil || slices.Equal(told, d.primary)
 }
 
 // placesOf returns where the named columns stand, nil if one is missing or none
