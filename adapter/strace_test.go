@@ -32,7 +32,7 @@ func (k *killer) beforeAck() {
 		}
 		k.sidecar.Covered()
 		pid := k.sidecar.Process().PID()
-		tracer := exec.Command("strace", "-f", "-o", filepath.Join(k.t.TempDir(), "trace"), "-p", strconv.Itoa(pid),
+		tracer := exec.Command("strace", "-f", "-o", os.DevNull, "-p", strconv.Itoa(pid),
 			"-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_exit="+strconv.Itoa(int(syncDelay.Microseconds())))
 		if err := tracer.Start(); err != nil {
 			k.t.Fatalf("strace: %v", err)

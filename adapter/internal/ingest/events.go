@@ -175,9 +175,8 @@ func (a *applier) checkBefore(c *tap.Change) error {
 	return a.doubted(c, key, e, d, c.Before, "the row had other values before a recorded change than its last version")
 }
 
-// renamed records a row that the source changes after it gave it another key: its
-// old one is gone, and whatever had the new one before, if that was taken. It
-// reports false if the log has no such row that is as it was before the change.
+// renamed records that a row which the source changes had been given another key.
+// It reports false if the log has no such row that is as it was before the change.
 func (a *applier) renamed(c *tap.Change, taken bool) (bool, error) {
 	next := a.batch.Next()
 	former, err := a.comparer.Former(c.Table, c.Before, recordlog.Window{From: next, To: next})
@@ -189,21 +188,7 @@ func (a *applier) renamed(c *tap.Change, taken bool) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read a row's key: %w", err)
 	}
-	key := c.Table.KeyOf(c.Before)
-	gone := rows.Version{Table: c.Table, Op: commit.Delete, Seen: commit.Scan, Key: old}
-	if former.Head.Index == h.Index {
-		if _, err := a.recorder.Record(a.batch, gone); err != nil {
-			return false, err
-		}
-	}
-	if taken && !equalKeys(old, key) {
-		gone.Key = key
-		if _, err := a.recorder.Record(a.batch, gone); err != nil {
-			return false, err
-		}
-	}
-	_, err = a.recorder.Record(a.batch, rows.Version{Table: c.Table, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: c.Before})
-	if err != nil {
+	if err := a.rekey(a.batch, c.Table, c.Before, old, former.Head.Index == h.Index, taken); err != nil {
 		return false, err
 	}
 	return true, a.derive(former.Standing)

@@ -113,20 +113,28 @@ func (r *renewer) rename(b *recordlog.Batch, one *sweep.Renewal, former []row.Va
 	if changed, err := r.changedSince(b, held, known, one.Window.To); err != nil || changed {
 		return false, err
 	}
-	gone := rows.Version{Table: one.Table, Op: commit.Delete, Seen: commit.Scan, Key: former}
+	return true, r.rekey(b, one.Table, one.Cells, former, current, known && !held.Deleted)
+}
+
+// rekey records that the row of the cells had the former key until the source
+// gave it another: the version under the former one is gone, if that is current,
+// and so is whatever had the new one, if that was taken.
+func (s *session) rekey(b *recordlog.Batch, t *tap.Table, cells, former []row.Value, current, taken bool) error {
+	key := t.KeyOf(cells)
+	gone := rows.Version{Table: t, Op: commit.Delete, Seen: commit.Scan, Key: former}
 	if current {
-		if _, err := r.recorder.Record(b, gone); err != nil {
-			return false, err
+		if _, err := s.recorder.Record(b, gone); err != nil {
+			return err
 		}
 	}
-	if known && !held.Deleted {
+	if taken && !equalKeys(former, key) {
 		gone.Key = key
-		if _, err := r.recorder.Record(b, gone); err != nil {
-			return false, err
+		if _, err := s.recorder.Record(b, gone); err != nil {
+			return err
 		}
 	}
-	_, err = r.recorder.Record(b, rows.Version{Table: one.Table, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: one.Cells})
-	return err == nil, err
+	_, err := s.recorder.Record(b, rows.Version{Table: t, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: cells})
+	return err
 }
 
 // changedSince reports whether the stream has changed what has a key since it was
