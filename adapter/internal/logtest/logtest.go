@@ -64,7 +64,13 @@ func Key(id int64) []byte { return row.AppendKey(nil, []row.Value{row.NewInt(id)
 // is a delete.
 func Record(t testing.TB, log *recordlog.Log, table *tap.Table, id int64, v string) (leaf uint64) {
 	t.Helper()
-	recorder := rows.NewRecorder(log.Origin(), tap.EveryVersion, []rows.Mapping{{Table: table.Name}})
+	return RecordAs(t, log, table, tap.EveryVersion, id, v)
+}
+
+// RecordAs is Record from a source of some assurance.
+func RecordAs(t testing.TB, log *recordlog.Log, table *tap.Table, a tap.Assurance, id int64, v string) (leaf uint64) {
+	t.Helper()
+	recorder := rows.NewRecorder(log.Origin(), a, []rows.Mapping{{Table: table.Name}})
 	version := rows.Version{Table: table, Op: commit.Update, Seen: commit.Stream, Key: []row.Value{row.NewInt(id)}}
 	err := log.Update(func(b *recordlog.Batch) (err error) {
 		head, known, err := b.Head(table.Name, Key(id))

@@ -58,6 +58,66 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 	return deviates, s.judgeOlder(d, c.State)
 }
 
+// judgeHot judges a row that changed at each of its readings and never was at
+// rest. Where the source tells every version, a row is read as one of those that
+// it had, however often it changes; elsewhere it is busy.
+func (s *sweep) judgeHot(d *Deviation) error {
+	d.Kind = Busy
+	had, all, err := s.versions(d)
+	if err != nil || !all || d.Cells == nil && slices.ContainsFunc(had, gone) {
+		return err
+	}
+	d.Latest = had[0]
+	switch {
+	case d.Cells == nil:
+		d.Kind = Deleted
+		return nil
+	case d.Latest == nil:
+		d.Kind = Inserted
+		return nil
+	case gone(d.Latest):
+		return s.judgeOlder(d, rows.Resurrected)
+	}
+	c, err := s.comparer.Differences(d.Latest, d.Table, d.Cells, d.Window.To)
+	if err != nil || c.State != rows.Differs {
+		return err
+	}
+	d.Columns, d.Present = c.Columns, c.Present
+	return s.judgeOlder(d, rows.Differs)
+}
+
+// versions returns what the row may have been when it was read, newest first: the
+// versions within the window and the one before it, nil where there was none. All
+// says that the source told each of them, and nothing else since of the table.
+func (s *sweep) versions(d *Deviation) (had []*recordlog.Entry, all bool, err error) {
+	head, known, err := s.log.Head(d.Table.Name, d.Key)
+	if err != nil || !known || s.options.Book != nil && s.options.Book.Since(d.Table.Name, d.Window.From) {
+		return nil, false, err
+	}
+	d.First = head.First
+	for next := head.Index; next != commit.NoPrevious; {
+		e, err := s.log.Entry(next)
+		if err != nil {
+			return nil, false, err
+		}
+		h := &e.Header
+		if h.Index < d.Window.To {
+			had = append(had, e)
+		}
+		if h.Index < d.Window.From {
+			return had, true, nil
+		}
+		if h.Seen != commit.Stream || h.Assurance != commit.EveryVersion {
+			return nil, false, nil
+		}
+		next = h.Previous
+	}
+	return append(had, nil), true, nil
+}
+
+// gone reports whether there is no row after a version.
+func gone(e *recordlog.Entry) bool { return e == nil || e.Header.Op == commit.Delete }
+
 // judgeOlder tells a row that is back as it once was from an altered one.
 func (s *sweep) judgeOlder(d *Deviation, state rows.State) error {
 	older, ended, err := s.comparer.Older(d.Latest, d.Table, d.Cells, d.Columns...)

@@ -75,7 +75,9 @@ func (s *sweep) judgeAll(keys [][]row.Value, chunk tap.Chunk, w recordlog.Window
 			hot = append(hot, key)
 		default:
 			if rest == stillHot {
-				d.Kind = Busy
+				if err := s.judgeHot(&d); err != nil {
+					return nil, err
+				}
 			}
 			s.result.Deviations = append(s.result.Deviations, d)
 		}

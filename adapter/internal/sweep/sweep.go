@@ -6,8 +6,9 @@
 // the log's size before the read began, and its size once the stream had
 // delivered everything that the read could have seen. A row is at rest with the
 // log if it equals one of the versions that it had in the window. What is not
-// is read once more, by key, and judged on that reading; a row that changes
-// faster than it can be read is reported as busy and never guessed.
+// is read once more, by key, and judged on that reading. A row that changes at
+// every reading is judged all the same where the source tells each version, for a
+// reading shows one of them; elsewhere it is reported as busy and never guessed.
 //
 // Nothing depends on the order of rows: rows that were seen are marked in a
 // bitmap by the leaf of their first version, and the log's live rows without a
