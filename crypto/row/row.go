@@ -163,6 +163,23 @@ func (v Value) Raw() []byte {
 	return v.data
 }
 
+// Detach gives values memory of their own, one piece for all, so that what they
+// were made of may be changed.
+func Detach(values []Value) {
+	n := 0
+	for i := range values {
+		n += len(values[i].data)
+	}
+	memory := make([]byte, 0, n)
+	for i := range values {
+		if v := &values[i]; v.data != nil {
+			start := len(memory)
+			memory = append(memory, v.data...)
+			v.data = memory[start:len(memory):len(memory)]
+		}
+	}
+}
+
 // Charset returns the character set of a Text, Enum or Set value.
 func (v Value) Charset() string { return v.charset }
 

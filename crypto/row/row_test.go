@@ -205,3 +205,17 @@ func TestEncodingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestDetachedValuesAreTheirOwn(t *testing.T) {
+	memory := []byte("abcdef")
+	cells := []Value{NewText("utf8", memory[:2]), NewInt(1), Null(), NewBytes(memory[2:2]), NewBytes(memory[2:])}
+	want := AppendCells(nil, cells)
+	Detach(cells)
+	copy(memory, "......")
+	if got := AppendCells(nil, cells); !bytes.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+	if raw := cells[0].Raw(); cap(raw) != len(raw) {
+		t.Error("a value may grow into the next one")
+	}
+}

@@ -56,6 +56,7 @@ type Tap struct {
 	charsets map[uint64]string // by collation number
 	folded   bool              // the server compares table names without case
 	shapes   shapes
+	known    known
 	fences   *fences
 }
 

@@ -178,7 +178,7 @@ func (t *Tap) look(ctx context.Context, name string, query func(*snapshot, *defi
 		return nil, err
 	}
 	defer func() { s.end() }()
-	d, err := s.definition(ctx, name)
+	d, err := t.known.definition(ctx, s, name)
 	if err != nil {
 		return nil, err
 	}
@@ -223,15 +223,24 @@ func readError(name string, err error) error {
 // definition reads the table's definition under a metadata lock that lasts as
 // long as the snapshot, so that it is the one by which the rows are read.
 func (s *snapshot) definition(ctx context.Context, name string) (*definition, error) {
-	_, err := queryStrings(ctx, s.conn, "SELECT * FROM "+quoteTable(name)+" LIMIT 0")
-	switch serverError(err) {
-	case errorNoTable, errorNoDatabase, errorTableDenied, errorSchemaDenied, errorColumnDenied:
-	default:
-		if err != nil && !unopened(serverError(err)) {
-			return nil, err
-		}
+	if err := s.lock(ctx, name); err != nil {
+		return nil, err
 	}
 	return readDefinition(ctx, s.conn, name)
+}
+
+// lock takes the metadata lock of a read, unless there is no such table to read.
+func (s *snapshot) lock(ctx context.Context, name string) error {
+	_, err := queryStrings(ctx, s.conn, "SELECT * FROM "+quoteTable(name)+" LIMIT 0")
+	switch number := serverError(err); number {
+	case errorNoTable, errorNoDatabase, errorTableDenied, errorSchemaDenied, errorColumnDenied:
+		return nil
+	default:
+		if unopened(number) {
+			return nil
+		}
+		return err
+	}
 }
 
 func (s *snapshot) scan(ctx context.Context, d *definition, after []row.Value, limit int) ([]tap.Row, error) {
@@ -302,7 +311,7 @@ func (s *snapshot) rows(ctx context.Context, d *definition, condition string, ar
 	if err != nil {
 		return nil, err
 	}
-	values, targets := make([]any, len(names)), make([]any, len(names))
+	values, targets := make([]driverValue, len(names)), make([]any, len(names))
 	for i := range values {
 		targets[i] = &values[i]
 	}
@@ -317,6 +326,7 @@ func (s *snapshot) rows(ctx context.Context, d *definition, condition string, ar
 		if !wanted(cells) {
 			continue
 		}
+		row.Detach(cells)
 		result = append(result, tap.Row{Cells: cells})
 		if s.bytes += sizeOf(values); s.bytes >= maxBytes {
 			s.cut = true
@@ -326,11 +336,21 @@ func (s *snapshot) rows(ctx context.Context, d *definition, condition string, ar
 	return result, nil
 }
 
+// A driverValue is a value as the driver returns it. It shares memory with the
+// driver until the next row; database/sql would copy each value.
+type driverValue struct{ value any }
+
+// Scan implements sql.Scanner.
+func (v *driverValue) Scan(value any) error {
+	v.value = value
+	return nil
+}
+
 // sizeOf is about how many bytes a row's cells take.
-func sizeOf(values []any) (n int) {
+func sizeOf(values []driverValue) (n int) {
 	for _, v := range values {
 		n += 8
-		if b, ok := v.([]byte); ok {
+		if b, ok := v.value.([]byte); ok {
 			n += len(b)
 		}
 	}

@@ -42,9 +42,8 @@ func (d *definition) selectList() string {
 	return strings.Join(list, ", ")
 }
 
-// cells turns the driver's values of one row into ours. It takes over the
-// memory of values.
-func (d *definition) cells(values []any) ([]row.Value, error) {
+// cells turns the driver's values of one row into ours, which share their memory.
+func (d *definition) cells(values []driverValue) ([]row.Value, error) {
 	cells := make([]row.Value, 0, len(d.columns))
 	for i := range d.columns {
 		c := &d.columns[i]
@@ -68,25 +67,25 @@ func (d *definition) cells(values []any) ([]row.Value, error) {
 	return cells, nil
 }
 
-func (c *column) cell(values []any) (row.Value, error) {
-	if values[0] == nil {
+func (c *column) cell(values []driverValue) (row.Value, error) {
+	if values[0].value == nil {
 		return row.Null(), nil
 	}
 	switch c.kind {
 	case kindInt, kindUint, kindYear:
-		return intCell(values[0])
+		return intCell(values[0].value)
 	case kindYear2:
-		return year2Cell(values[0])
+		return year2Cell(values[0].value)
 	case kindFloat:
-		f, ok := values[0].(float32)
+		f, ok := values[0].value.(float32)
 		return row.NewFloat32(f), expect(ok)
 	case kindDouble:
-		f, ok := values[0].(float64)
+		f, ok := values[0].value.(float64)
 		return row.NewFloat64(f), expect(ok)
 	case kindEnum, kindSet:
 		return c.labelCell(values)
 	}
-	b, ok := values[0].([]byte)
+	b, ok := values[0].value.([]byte)
 	if !ok {
 		return row.Value{}, errCell
 	}
@@ -159,12 +158,12 @@ func bitCell(b []byte) (row.Value, error) {
 }
 
 // labelCell reads an ENUM or SET from its number and its text.
-func (c *column) labelCell(values []any) (row.Value, error) {
-	number, err := intCell(values[0])
+func (c *column) labelCell(values []driverValue) (row.Value, error) {
+	number, err := intCell(values[0].value)
 	if err != nil {
 		return row.Value{}, err
 	}
-	text, ok := values[1].([]byte)
+	text, ok := values[1].value.([]byte)
 	if !ok {
 		return row.Value{}, errCell
 	}
