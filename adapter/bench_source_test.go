@@ -16,8 +16,10 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
 	"github.com/emrbchain/emrbchain/crypto/keys"
 	"github.com/emrbchain/emrbchain/crypto/merkle"
+	"github.com/emrbchain/emrbchain/plugins/host"
 	"github.com/emrbchain/emrbchain/plugins/mysql"
 	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
 	"github.com/emrbchain/emrbchain/plugins/tap"
@@ -82,6 +84,16 @@ func (e *visitsSource) fill(n, size int) {
 // open returns an open tap in this process.
 func (e *visitsSource) open() tap.Tap {
 	t := mysql.New()
+	e.openTap(t)
+	return t
+}
+
+// launch runs the tap as a process of its own.
+func (e *visitsSource) launch(b *testing.B) tap.Tap {
+	h, err := host.Launch(context.Background(), host.Options{Name: "emr", Logger: zerolog.Nop(),
+		Command: []string{sidecartest.Program(b), "tap", "mysql"}})
+	noError(b, err)
+	t := h.Tap()
 	e.openTap(t)
 	return t
 }

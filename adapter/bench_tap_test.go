@@ -9,13 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emrbchain/emrbchain/plugins/tap"
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
-	"github.com/rs/zerolog"
-
-	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
-	"github.com/emrbchain/emrbchain/plugins/host"
-	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // BenchmarkTapToRecordLog reads rows from MariaDB's binary log through the tap
@@ -28,7 +24,7 @@ func BenchmarkTapToRecordLog(b *testing.B) {
 		b.Run(fmt.Sprintf("rows-per-transaction=%d", transaction), func(b *testing.B) {
 			f := newFilled(b, rows, transaction)
 			b.Run("in-process", func(b *testing.B) { f.benchmark(b, f.emr.open) })
-			b.Run("over-grpc", func(b *testing.B) { f.benchmark(b, func() tap.Tap { return f.launch(b) }) })
+			b.Run("over-grpc", func(b *testing.B) { f.benchmark(b, func() tap.Tap { return f.emr.launch(b) }) })
 		})
 	}
 }
@@ -72,16 +68,6 @@ func (f *filled) position(b *testing.B) gomysql.Position {
 	var offset uint32
 	noError(b, f.emr.server.Admin().QueryRow("SHOW MASTER STATUS").Scan(&file, &offset, &doDB, &ignoreDB))
 	return gomysql.Position{Name: file, Pos: offset}
-}
-
-// launch runs the tap as a process.
-func (f *filled) launch(b *testing.B) tap.Tap {
-	h, err := host.Launch(context.Background(), host.Options{Name: "emr", Logger: zerolog.Nop(),
-		Command: []string{sidecartest.Program(b), "tap", "mysql"}})
-	noError(b, err)
-	t := h.Tap()
-	f.emr.openTap(t)
-	return t
 }
 
 func (f *filled) benchmark(b *testing.B, open func() tap.Tap) {
