@@ -5,12 +5,15 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	gomysql "github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/rs/zerolog"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
@@ -78,6 +81,49 @@ func (e *visitsSource) fill(n, size int) {
 	group.Wait()
 	for _, err := range errs {
 		noError(e.b, err)
+	}
+}
+
+// position is the end of the binary log.
+func (e *visitsSource) position() gomysql.Position {
+	var file, doDB, ignoreDB string
+	var offset uint32
+	noError(e.b, e.server.Admin().QueryRow("SHOW MASTER STATUS").Scan(&file, &offset, &doDB, &ignoreDB))
+	return gomysql.Position{Name: file, Pos: offset}
+}
+
+// replica reads the binary log from a position on by BinlogSyncer, the library
+// under the tap, until stop is called.
+func (e *visitsSource) replica(from gomysql.Position) (streamer *replication.BinlogStreamer, stop func()) {
+	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{ServerID: 4711, Flavor: gomysql.MariaDBFlavor,
+		Host: "127.0.0.1", Port: uint16(e.server.Port()), User: "tap", Logger: slog.New(slog.DiscardHandler)})
+	streamer, err := syncer.StartSync(from)
+	noError(e.b, err)
+	return streamer, syncer.Close
+}
+
+// bareRead reads a part of the binary log, which has so many row images, and
+// drops it.
+func (e *visitsSource) bareRead(from, to gomysql.Position, images int) {
+	streamer, stop := e.replica(from)
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	for read, at := 0, from; at.Compare(to) < 0; {
+		event, err := streamer.GetEvent(ctx)
+		noError(e.b, err)
+		switch event := event.Event.(type) {
+		case *replication.RotateEvent:
+			at = gomysql.Position{Name: string(event.NextLogName), Pos: uint32(event.Position)}
+		case *replication.RowsEvent:
+			read += len(event.Rows)
+		}
+		if event.Header.LogPos > 0 {
+			at.Pos = event.Header.LogPos
+		}
+		if at.Compare(to) >= 0 && read != images {
+			e.b.Fatalf("the bare read saw %d row images of %d", read, images)
+		}
 	}
 }
 

@@ -1,17 +1,12 @@
 package adapter_test
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"log/slog"
-	"strconv"
 	"testing"
-	"time"
+
+	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/emrbchain/emrbchain/plugins/tap"
-	gomysql "github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/replication"
 )
 
 // BenchmarkTapToRecordLog reads rows from MariaDB's binary log through the tap
@@ -57,23 +52,16 @@ func newFilled(b *testing.B, rows, transaction int) *filled {
 	detach()
 	noError(b, t.Close())
 	f.empty.close()
-	f.from = f.position(b)
+	f.from = f.emr.position()
 	f.emr.fill(rows, transaction)
-	f.to = f.position(b)
+	f.to = f.emr.position()
 	return f
-}
-
-func (f *filled) position(b *testing.B) gomysql.Position {
-	var file, doDB, ignoreDB string
-	var offset uint32
-	noError(b, f.emr.server.Admin().QueryRow("SHOW MASTER STATUS").Scan(&file, &offset, &doDB, &ignoreDB))
-	return gomysql.Position{Name: file, Pos: offset}
 }
 
 func (f *filled) benchmark(b *testing.B, open func() tap.Tap) {
 	var work, peer spent
 	for b.Loop() {
-		peer.measure(b, func() { f.bareRead(b) })
+		peer.measure(b, func() { f.emr.bareRead(f.from, f.to, f.rows) })
 		t, s := open(), f.empty.copied()
 		before := s.log.Size()
 		var detach func()
@@ -86,28 +74,4 @@ func (f *filled) benchmark(b *testing.B, open func() tap.Tap) {
 		s.close()
 	}
 	compare(b, "row", b.N*f.rows, work, peer)
-}
-
-// bareRead reads the same part of the binary log and drops it.
-func (f *filled) bareRead(b *testing.B) {
-	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{ServerID: 4711, Flavor: gomysql.MariaDBFlavor,
-		Host: "127.0.0.1", Port: uint16(f.emr.server.Port()), User: "tap", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	defer syncer.Close()
-	streamer, err := syncer.StartSync(f.from)
-	noError(b, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	for rows := 0; ; {
-		event, err := streamer.GetEvent(ctx)
-		noError(b, err)
-		if e, ok := event.Event.(*replication.RowsEvent); ok {
-			rows += len(e.Rows)
-		}
-		if event.Header.LogPos >= f.to.Pos {
-			if rows != f.rows {
-				b.Fatal("the bare read saw " + strconv.Itoa(rows) + " rows")
-			}
-			return
-		}
-	}
 }
