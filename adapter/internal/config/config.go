@@ -122,7 +122,7 @@ func Default() Config {
 	return Config{
 		Log:     Log{Directory: "/var/lib/emrbchain"},
 		Chain:   Chain{Cadence: time.Minute, PadTo: 16},
-		Audit:   Audit{Every: 24 * time.Hour, ChunkRows: 5000},
+		Audit:   Audit{Every: 24 * time.Hour, ChunkRows: 2000},
 		HTTP:    HTTP{Listen: "127.0.0.1:8470"},
 		Control: Control{Socket: "/run/emrbchain/control.sock"},
 		Logging: Logging{Level: "info", Format: "json"},

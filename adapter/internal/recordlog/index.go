@@ -31,7 +31,7 @@ const (
 
 const (
 	indexName     = "index"
-	defaultBuffer = 32 * opt.MiB // of changes before they go to a table
+	defaultBuffer = 16 * opt.MiB // of changes before they go to a table
 )
 
 // index is the log's database: tm-db over goleveldb. Readers see the snapshot
@@ -57,7 +57,7 @@ func indexOptions(readOnly bool, buffer int) *opt.Options {
 		ReadOnly:                     readOnly,
 		ErrorIfMissing:               true,
 		WriteBuffer:                  buffer,
-		BlockCacheCapacity:           64 * opt.MiB,
+		BlockCacheCapacity:           32 * opt.MiB,
 		CompactionTableSize:          8 * opt.MiB,
 		CompactionTotalSize:          64 * opt.MiB,
 		Compression:                  opt.NoCompression,
