@@ -2,6 +2,7 @@ package mysql_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -75,7 +76,7 @@ func BenchmarkStream(b *testing.B) {
 	var ours, bare, oursWall, bareWall time.Duration
 	for b.Loop() {
 		began, used := time.Now(), processor()
-		if err := m.Stream(b.Context(), from, &discard{want: changes}); err != errStop {
+		if err := m.Stream(b.Context(), from, &discard{want: changes}); !errors.Is(err, errStop) {
 			b.Fatal(err)
 		}
 		oursWall, ours = oursWall+time.Since(began), ours+processor()-used
