@@ -44,8 +44,13 @@ func openReads(s *settings) (*sql.DB, error) {
 		"sql_mode":              "'ALLOW_INVALID_DATES'",
 		"tx_isolation":          "'REPEATABLE-READ'", // else a consistent snapshot is silently none
 		"lock_wait_timeout":     metadataLockWait,
-		// What the server gives to all sessions must not cut an answer short.
-		"sql_select_limit": "18446744073709551615",
+		// What the server gives to all sessions must not cut an answer short, nor
+		// show rows as they once were or tables otherwise than they are read here.
+		"sql_select_limit":       "18446744073709551615",
+		"system_versioning_asof": "DEFAULT",
+		"sql_quote_show_create":  "1",
+		"autocommit":             "1",
+		"completion_type":        "'NO_CHAIN'",
 		// A tap that is stopped holds a table's definition no longer than this.
 		"net_write_timeout":                 stoppedPatience,
 		"idle_readonly_transaction_timeout": stoppedPatience,

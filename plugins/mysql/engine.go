@@ -50,13 +50,14 @@ func (d *definition) addEngineNotes() {
 	}
 }
 
-// selectOption makes the server copy a result before it sends it, where the
-// table stays locked against writers for as long as it is read.
-func (d *definition) selectOption() string {
+// selectOptions keep a result out of the server's query cache, which is for the
+// hospital's own queries, and make the server copy it before it sends it, where
+// the table stays locked against writers for as long as it is read.
+func (d *definition) selectOptions() string {
 	if d.snapshots() {
-		return ""
+		return "SQL_NO_CACHE "
 	}
-	return "SQL_BUFFER_RESULT "
+	return "SQL_NO_CACHE SQL_BUFFER_RESULT "
 }
 
 // fetchLate asks again for the keys that gave no row, once every writer that

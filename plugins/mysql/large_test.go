@@ -174,21 +174,3 @@ func TestATapThatStandsStillHoldsNoDefinition(t *testing.T) {
 		t.Errorf("an ALTER TABLE waited %s for a tap that stood still", waited)
 	}
 }
-
-// TestTheServersLimitHidesNoRow sets, for all sessions, how many rows an answer
-// may have.
-func TestTheServersLimitHidesNoRow(t *testing.T) {
-	s := mariadbtest.Start(t, mariadbtest.Options{Args: []string{"--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1"}})
-	grantTap(s)
-	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v INT)", "INSERT INTO emr.t VALUES (1,1),(2,2),(3,3)",
-		"SET GLOBAL sql_select_limit=1", "SET GLOBAL init_connect='SET sql_select_limit=1'")
-	m := launch(t, s, "emr.t")
-	t.Cleanup(func() { _ = m.Close() })
-	if rows, _ := scanAll(t, m, "emr.t"); rows != 3 {
-		t.Errorf("%d of 3 rows scanned", rows)
-	}
-	keys := [][]row.Value{{row.NewInt(1)}, {row.NewInt(2)}, {row.NewInt(3)}}
-	if found, _ := fetchParts(t, m, "emr.t", keys); len(found) != 3 {
-		t.Errorf("%d of 3 rows fetched: %v", len(found), found)
-	}
-}

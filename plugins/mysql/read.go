@@ -289,7 +289,7 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any, wanted func(cells []row.Value) bool) (result []tap.Row, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	query := "SELECT " + d.selectOption() + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
+	query := "SELECT " + d.selectOptions() + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
 	statement, err := s.conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
