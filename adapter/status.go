@@ -81,6 +81,10 @@ func (s *Sidecar) tableStatus(out *api.Status) error {
 		case c.Suspect:
 			t.Reason = "being verified after a gap"
 		}
+		if c.Problem != "" {
+			t.Reason += ", and could not be read: " + c.Problem
+			out.NotReady = append(out.NotReady, "table "+c.Table+" is "+t.Reason)
+		}
 		out.Source.Tables = append(out.Source.Tables, t)
 	}
 	return nil

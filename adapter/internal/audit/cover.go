@@ -19,11 +19,18 @@ func uncovered(t sweep.Coverage) string {
 	case t.Refused != "":
 		return t.Refused
 	case t.Since == 0:
-		return "the table is still being taken in"
+		return "the table is still being taken in" + because(t.Problem)
 	case t.Suspect:
-		return "the table is being verified after a gap; see emrbchain status, and audit it again once it is covered"
+		return "the table is being verified after a gap; see emrbchain status, and audit it again once it is covered" + because(t.Problem)
 	}
 	return ""
+}
+
+func because(problem string) string {
+	if problem == "" {
+		return ""
+	}
+	return "; it could not be read: " + problem
 }
 
 // attempts is how often a table is read anew because a gap came meanwhile, or the

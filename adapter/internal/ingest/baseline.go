@@ -35,7 +35,8 @@ func (s *session) takeIn(ctx context.Context) error {
 		case <-s.work:
 		}
 		for _, table := range s.pending(false) {
-			if err := s.untilRead(ctx, func() error { return s.snapshot(ctx, table) }); err != nil {
+			err := s.untilRead(ctx, func() error { return s.snapshot(ctx, table) })
+			if err := s.setAside(ctx, table, err); err != nil {
 				return err
 			}
 		}
@@ -50,14 +51,15 @@ func (s *session) takeIn(ctx context.Context) error {
 	}
 }
 
-// pending returns the tables that are suspect, or those never taken in whole.
+// pending returns the tables that are suspect, or those never taken in whole, but
+// for those set aside.
 func (s *session) pending(suspect bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var names []string
 	for name, t := range s.tables {
 		state := s.states[name]
-		if t.Refused == "" && (suspect && state.Suspect || !suspect && !state.Baselined) {
+		if t.Refused == "" && !s.isAside(name) && (suspect && state.Suspect || !suspect && !state.Baselined) {
 			names = append(names, name)
 		}
 	}

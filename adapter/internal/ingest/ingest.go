@@ -90,13 +90,14 @@ type session struct {
 	states    map[string]TableState
 	book      *cause.Book
 	doubts    []*doubt
+	asides    map[string]aside
 	place     place
 	arrival   arrival
 	rules     map[string]*clinical.Rules
 	fences    *fences
 	sightings findings.Sightings // used under mu
 	work      chan struct{}      // a table may need a scan
-	mu        sync.Mutex         // guards tables, states and doubts, and orders batches, between stream and scans
+	mu        sync.Mutex         // guards tables, states, doubts and asides, and orders batches, between stream and scans
 }
 
 // Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
@@ -122,7 +123,7 @@ func (i *Ingest) Run(ctx context.Context, t tap.Tap) error {
 // attach prepares a session from the log's state and the source's tables.
 func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table),
-		rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
+		asides: make(map[string]aside), rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
 	for n := range i.options.Rules {
 		if r := &i.options.Rules[n]; r.Any() {
 			s.rules[r.Table] = r
@@ -269,7 +270,7 @@ func (i *Ingest) Coverage() ([]sweep.Coverage, error) {
 			continue
 		}
 		coverage = append(coverage, sweep.Coverage{Table: m.Table, Refused: s.Refused, Since: s.Since,
-			Suspect: s.Suspect, Cause: s.Cause, Notes: append(i.notes(m.Table), unled(m, states)...)})
+			Suspect: s.Suspect, Cause: s.Cause, Problem: i.problem(m.Table), Notes: append(i.notes(m.Table), unled(m, states)...)})
 	}
 	return coverage, nil
 }
@@ -319,7 +320,7 @@ func (i *Ingest) Settle(ctx context.Context, table string) (sweep.Coverage, erro
 			return sweep.Coverage{}, err
 		}
 		s := states[table]
-		c := sweep.Coverage{Table: table, Refused: s.Refused, Since: s.Since, Suspect: s.Suspect, Cause: s.Cause}
+		c := sweep.Coverage{Table: table, Refused: s.Refused, Since: s.Since, Suspect: s.Suspect, Cause: s.Cause, Problem: i.problem(table)}
 		if c.Refused != "" || c.Since != 0 && !c.Suspect {
 			return c, nil
 		}

@@ -38,11 +38,14 @@ func (s *session) settle(ctx context.Context) error {
 		size := s.log.Size()
 		n, err := s.settleTable(ctx, table, size)
 		if err != nil {
-			return fmt.Errorf("settle what was told of %s: %w", table, err)
+			n, err = 1, fmt.Errorf("settle what was told of %s: %w", table, err)
+		}
+		if err := s.setAside(ctx, table, err); err != nil {
+			return err
 		}
 		looked[table], left = size, left+n
 	}
-	if left > 0 { // they are looked at again, with what was told since
+	if left > 0 || s.anyAside() { // they are looked at again, with what was told since
 		time.AfterFunc(busyPause, s.wake)
 		return nil
 	}
@@ -60,7 +63,7 @@ func (s *session) unsettled(horizon uint64, looked map[string]uint64) (table str
 		fresh := slices.ContainsFunc(s.book.Steps(table), func(step cause.Step) bool {
 			return step.Leaf < horizon && step.Entry >= looked[table]
 		})
-		if s.states[table].Baselined && fresh {
+		if s.states[table].Baselined && fresh && !s.isAside(table) {
 			return table, true
 		}
 	}

@@ -21,16 +21,19 @@ const deviationsPerBatch = 500
 // any other is recorded as it is now and becomes a finding.
 func (s *session) verify(ctx context.Context, tables []string) error {
 	causes := make(map[string]uint64, len(tables))
-	results := make([]*sweep.Result, 0, len(tables))
+	var read []string
+	var results []*sweep.Result
 	for _, table := range tables {
 		s.mu.Lock()
 		causes[table] = s.states[table].Cause
 		s.mu.Unlock()
 		r, err := s.sweep(ctx, table)
-		if err != nil {
+		if err := s.setAside(ctx, table, err); err != nil {
 			return err
 		}
-		results = append(results, r)
+		if r != nil {
+			read, results = append(read, table), append(results, r)
+		}
 	}
 	// What was told meanwhile, and what follows from it, is in the versions before
 	// anything is called a finding.
@@ -39,21 +42,21 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 	}
 	cut, restored := sweep.Restored(results)
 	for n, r := range results {
-		if s.suspectAnew(tables[n], causes[tables[n]]) {
+		if s.suspectAnew(read[n], causes[read[n]]) {
 			continue
 		}
 		at, whole := cut, restored
 		if !restored {
 			at, whole = sweep.Restored([]*sweep.Result{r})
 		}
-		describe, err := s.describer(causes[tables[n]], at, whole)
+		describe, err := s.describer(causes[read[n]], at, whole)
 		if err != nil {
 			return err
 		}
 		if err := s.enterAll(r, describe); err != nil {
-			return fmt.Errorf("enter what changed in %s: %w", tables[n], err)
+			return fmt.Errorf("enter what changed in %s: %w", read[n], err)
 		}
-		if err := s.trust(tables[n], causes[tables[n]]); err != nil {
+		if err := s.trust(read[n], causes[read[n]]); err != nil {
 			return err
 		}
 	}

@@ -49,6 +49,9 @@ type Coverage struct {
 	Suspect bool
 	// Cause is the leaf of the last event that made the table suspect.
 	Cause uint64
+	// Problem says why the table could not be read when it was last tried; it is
+	// tried again.
+	Problem string
 	// Notes are what the tap says of the table that an operator should know;
 	// known while a tap is attached.
 	Notes []string
