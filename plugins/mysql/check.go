@@ -125,6 +125,9 @@ func connectCheck(s *settings, err error) tap.Check {
 	case 1226:
 		c.Reason = "the account has reached its limit of connections"
 		c.Mend = fmt.Sprintf("allow the account %d connections: ALTER USER … WITH MAX_USER_CONNECTIONS %d", NeededConnections, NeededConnections)
+	case 1193:
+		c.Reason = "it is no MariaDB server of 10.11 or later: " + err.Error()
+		c.Mend = supportedServers
 	case 0:
 		c.Reason = "there is none: " + err.Error()
 		c.Mend = "correct host, port, socket and tls, and see that the server runs"

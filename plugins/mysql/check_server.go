@@ -10,11 +10,13 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
+const supportedServers = "tap a MariaDB server of 10.11 or later; MySQL is not supported yet"
+
 func (c *inspection) checkVersion(context.Context) error {
 	check := tap.Check{Thing: "server version", State: tap.CheckOK, Found: c.server.version}
 	if !c.server.supported() {
 		check.State, check.Reason = tap.CheckFail, "the tap is built and tested for MariaDB from 10.11 on"
-		check.Mend = "tap a MariaDB server of 10.11 or later"
+		check.Mend = supportedServers
 	}
 	c.add(check)
 	return nil
