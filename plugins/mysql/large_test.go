@@ -2,6 +2,7 @@ package mysql_test
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -135,6 +136,9 @@ func TestLargeRowsNeedLittleMemoryAndHoldNoDefinitionLong(t *testing.T) {
 	}
 	close(done)
 	alters.Wait()
+	if gone, _ := strconv.Atoi(s.QueryString("SELECT VARIABLE_VALUE FROM information_schema.global_status WHERE VARIABLE_NAME = 'Aborted_clients'")); gone > 2 {
+		t.Errorf("%d reads went away without a word, want one a table at most", gone)
+	}
 	t.Logf("an ALTER TABLE waited %s at most; peak memory of the tap %d MiB", longest.Round(time.Millisecond), peak(t))
 	if limit := 200 * raceMemory; peak(t) > limit {
 		t.Errorf("peak memory %d MiB, want %d at most", peak(t), limit)

@@ -57,6 +57,7 @@ type Tap struct {
 	folded   bool              // the server compares table names without case
 	shapes   shapes
 	known    known
+	fits     fits
 	fences   *fences
 }
 

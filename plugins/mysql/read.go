@@ -98,13 +98,15 @@ func (s *snapshot) renew(ctx context.Context) error {
 
 // Scan implements tap.Tap.
 func (t *Tap) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
-	limit = max(1, min(limit, maxScan))
+	limit = max(1, min(limit, maxScan, t.fits.most(table)))
 	return t.read(ctx, table, func() (*reading, error) {
 		return t.look(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, error) {
 			if after != nil && len(after) != len(d.key) {
 				return nil, fmt.Errorf("scan table %s: key of %d columns, not %d: %w", table, len(after), len(d.key), tap.ErrTable)
 			}
-			return s.scan(ctx, d, after, limit)
+			rows, err := s.scan(ctx, d, after, limit)
+			t.fits.met(table, len(rows), s)
+			return rows, err
 		})
 	}, limit)
 }
