@@ -86,6 +86,9 @@ func (s *Sidecar) writeKey(ctx context.Context, table string, key []byte) (strin
 
 // Audit audits now.
 func (s *Sidecar) Audit(ctx context.Context, q api.AuditRequest) (*api.AuditReport, error) {
+	if err := s.refuseWhilePaused(); err != nil {
+		return nil, err
+	}
 	report, err := s.audit(ctx, audit.Request{Tables: q.Tables})
 	if err != nil {
 		return nil, problem(err)
@@ -95,6 +98,9 @@ func (s *Sidecar) Audit(ctx context.Context, q api.AuditRequest) (*api.AuditRepo
 
 // Prove makes an evidence file.
 func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error) {
+	if err := s.refuseWhilePaused(); err != nil {
+		return nil, err
+	}
 	key, err := s.parseKey(ctx, q.Table, q.Key)
 	if err != nil {
 		return nil, err

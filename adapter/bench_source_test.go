@@ -171,7 +171,8 @@ func (s *visitsLog) open() {
 	var err error
 	s.log, err = recordlog.Open(s.dir, recordlog.Options{Wrapping: s.wrapping, Logger: zerolog.Nop()})
 	noError(s.b, err)
-	s.ingest = ingest.New(s.log, ingest.Options{Mappings: []rows.Mapping{{Table: "emr.visits", Patient: "patient_id"}}, Logger: zerolog.Nop()})
+	s.ingest, err = ingest.New(s.log, ingest.Options{Mappings: []rows.Mapping{{Table: "emr.visits", Patient: "patient_id"}}, Logger: zerolog.Nop()})
+	noError(s.b, err)
 }
 
 // close closes the log.

@@ -30,7 +30,7 @@ func (s *Sidecar) runAudits(ctx context.Context) error {
 	}
 	var request audit.Request
 	for {
-		if !s.waitForAudit(ctx, wait) {
+		if !s.waitForAudit(ctx, wait) || s.ingest.AwaitResume(ctx) != nil {
 			return nil
 		}
 		report, err := s.audit(ctx, request)

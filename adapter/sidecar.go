@@ -86,9 +86,12 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
-	s.ingest = ingest.New(s.log, ingest.Options{Mappings: mappings(c), Rules: clinicalRules(c), ChunkRows: c.Audit.ChunkRows,
-		MaxRowsPerSecond: c.Source.MaxRowsPerSecond, Logger: o.Logger, Now: o.Now})
 	var err error
+	if s.ingest, err = ingest.New(s.log, ingest.Options{Mappings: mappings(c), Rules: clinicalRules(c), ChunkRows: c.Audit.ChunkRows,
+		MaxRowsPerSecond: c.Source.MaxRowsPerSecond, Logger: o.Logger, Now: o.Now}); err != nil {
+		_ = s.log.Close() // the first error tells why
+		return nil, err
+	}
 	if s.anchoring, err = anchoring.New(s.log, s.chain, anchoring.Options{Signer: s.logKey.Signer(), Cadence: c.Chain.Cadence,
 		Bucket: c.Chain.PadTo, Logger: o.Logger, Now: o.Now}); err != nil {
 		_ = s.log.Close() // the first error tells why

@@ -44,6 +44,7 @@ func (s *Sidecar) sourceStatus(ctx context.Context, out *api.Status) error {
 	} else if !progress.Attached {
 		out.NotReady = append(out.NotReady, "the tap is starting")
 	}
+	out.Source.Paused = describePause(s.ingest.Paused())
 	if running.Tap.Assurance != 0 {
 		out.Source.Assurance = assuranceName(running.Tap.Assurance)
 	}

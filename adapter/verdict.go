@@ -15,6 +15,9 @@ func assuranceName(a tap.Assurance) string { return commit.Assurance(a).String()
 
 // RowVerdict reads one row now and says how it stands to the log.
 func (s *Sidecar) RowVerdict(ctx context.Context, table, text string) (*api.RowVerdict, error) {
+	if err := s.refuseWhilePaused(); err != nil {
+		return nil, err
+	}
 	key, err := s.parseKey(ctx, table, text)
 	if err != nil {
 		return nil, err

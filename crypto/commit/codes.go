@@ -29,11 +29,15 @@ const (
 	// findings until closed.
 	LateEntry  Op = 24
 	AfterFinal Op = 25
+	// Pause says that no row of the source is read for snapshots, verifications
+	// and audits, until a moment or until Resume.
+	Pause  Op = 26
+	Resume Op = 27
 )
 
 var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
 	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence",
-	LateEntry: "late entry", AfterFinal: "changed after final"}
+	LateEntry: "late entry", AfterFinal: "changed after final", Pause: "pause", Resume: "resume"}
 
 // String returns the op's name.
 func (o Op) String() string {

@@ -20,7 +20,7 @@ Exit codes: 0 success, 1 failure, 2 wrong use, 3 findings, 78 configuration.`
 	addGroup(root, "start", "See it at work:", newDemo(), newTry())
 	addGroup(root, "setup", "Set up:", newInit(), newCheckConfig(), newDoctor())
 	addGroup(root, "service", "Run as a service:", newRun(), newNode(), newTap())
-	addGroup(root, "work", "Ask a running sidecar:", newStatus(), newAudit(), newProve(), newTrust())
+	addGroup(root, "work", "Ask a running sidecar:", newStatus(), newAudit(), newPause(), newResume(), newProve(), newTrust())
 	addGroup(root, "evidence", "Check evidence:", newVerify())
 	root.AddCommand(newVersion())
 	return root

@@ -132,8 +132,19 @@ func (t *lines) source(s *api.SourceStatus, now time.Time) {
 	if s.Problem != "" {
 		t.reason("PROBLEM: ", s.Problem)
 	}
+	if s.Paused != nil {
+		t.paused(s.Paused)
+	}
 	for _, table := range s.Tables {
 		t.table(&table)
+	}
+}
+
+func (t *lines) paused(p *api.Pause) {
+	t.add("", "PAUSED since %s,%s: emrbchain resume ends it", moment(p.Since), pauseEnd(p))
+	t.add("", "  changes are still logged; snapshots, verifications and audits wait")
+	if p.ReadsInWork > 0 {
+		t.add("", "  %s", stillReading(p.ReadsInWork))
 	}
 }
 
@@ -183,10 +194,12 @@ func (t *lines) audit(a *api.AuditStatus, now time.Time) {
 	if a.Problem != "" {
 		t.reason("PROBLEM: ", a.Problem)
 	}
-	if a.Running {
+	switch {
+	case a.Running:
 		t.add("", "one is running")
-	}
-	if a.Next != nil {
+	case a.Next != nil && a.Next.Before(now):
+		t.add("", "the next is due since %s", moment(*a.Next))
+	case a.Next != nil:
 		t.add("", "next at %s", moment(*a.Next))
 	}
 }

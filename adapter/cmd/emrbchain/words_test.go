@@ -96,6 +96,27 @@ findings  2 OPEN; see emrbchain audit
 	}
 }
 
+func TestStatusSaysHowToEndAPause(t *testing.T) {
+	until, due := at("2026-11-23 12:00:00"), at("2026-11-23 09:30:00")
+	s := &api.Status{Source: api.SourceStatus{Paused: &api.Pause{Since: at("2026-11-23 09:00:00"), Until: &until, ReadsInWork: 1}},
+		Audit: api.AuditStatus{Next: &due}}
+	for _, want := range []string{
+		"          PAUSED since 2026-11-23 09:00:00 UTC, until 2026-11-23 12:00:00 UTC: emrbchain resume ends it\n",
+		"            changes are still logged; snapshots, verifications and audits wait\n",
+		"            1 read that began before is still running on the database\n",
+		"          the next is due since 2026-11-23 09:30:00 UTC\n",
+	} {
+		if got := statusText(s, at("2026-11-23 10:00:00")); !strings.Contains(got, want) {
+			t.Errorf("%q is not in %q", want, got)
+		}
+	}
+	s.Source.Paused.Until = nil
+	const want = "PAUSED since 2026-11-23 09:00:00 UTC, until it is resumed: emrbchain resume ends it\n"
+	if got := statusText(s, at("2026-11-23 10:00:00")); !strings.Contains(got, want) {
+		t.Errorf("%q is not in %q", want, got)
+	}
+}
+
 func TestCSVIsInertInASpreadsheet(t *testing.T) {
 	findings := []api.Finding{
 		{Verdict: "altered", Table: "=cmd()", Key: "-5", Version: 2, Columns: []string{"a", "b"}, Detail: "say \"no\", then go",

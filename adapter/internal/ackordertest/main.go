@@ -53,8 +53,11 @@ func run(dir string) error {
 		return err
 	}
 	t := newTap(acks)
-	err = ingest.New(log, ingest.Options{Mappings: []rows.Mapping{{Table: t.table.Name}}}).Run(context.Background(), t)
-	if !errors.Is(err, errDone) {
+	i, err := ingest.New(log, ingest.Options{Mappings: []rows.Mapping{{Table: t.table.Name}}})
+	if err != nil {
+		return err
+	}
+	if err := i.Run(context.Background(), t); !errors.Is(err, errDone) {
 		return err
 	}
 	return errors.Join(log.Close(), acks.Close())

@@ -41,7 +41,7 @@ func (h *Handler) audits(w http.ResponseWriter, _ *http.Request) error {
 
 func (h *Handler) startAudit(w http.ResponseWriter, r *http.Request) error {
 	var request api.AuditRequest
-	if err := readBody(r, &request); err != nil {
+	if err := readBody(r, &request, `{"tables": ["NAME"], "since": "2026-01-31T00:00:00Z"}, both optional`); err != nil {
 		return err
 	}
 	audit, err := h.auditor.start(request)
@@ -108,8 +108,9 @@ func badRequest(detail, mend string) *api.Problem {
 	return api.NewProblem(http.StatusBadRequest, detail, mend)
 }
 
-// readBody reads a JSON object; no body at all is an empty one.
-func readBody(r *http.Request, into any) error {
+// readBody reads a JSON object; no body at all is an empty one. The example is for
+// who sent another.
+func readBody(r *http.Request, into any, example string) error {
 	text, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	switch {
@@ -123,17 +124,17 @@ func readBody(r *http.Request, into any) error {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return api.NewProblem(http.StatusUnsupportedMediaType, "the body is not declared as JSON", "send Content-Type: application/json")
 	}
-	return decodeStrict(text, into)
+	return decodeStrict(text, into, example)
 }
 
-func decodeStrict(text []byte, into any) error {
+func decodeStrict(text []byte, into any, example string) error {
 	if !json.Valid(text) {
 		return badRequest("the body is not one JSON value", "send an object, such as {}")
 	}
 	strict := json.NewDecoder(bytes.NewReader(text))
 	strict.DisallowUnknownFields()
 	if strict.Decode(into) != nil {
-		return badRequest("the body has an unknown field or a value of a wrong type", `send {"tables": ["NAME"], "since": "2026-01-31T00:00:00Z"}, both optional`)
+		return badRequest("the body has an unknown field or a value of a wrong type", "send "+example)
 	}
 	return nil
 }

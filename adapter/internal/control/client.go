@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
 )
@@ -94,6 +95,25 @@ func (c *Client) Prove(ctx context.Context, request api.ProveRequest) ([]byte, e
 // TrustExport asks for the chain's trust file.
 func (c *Client) TrustExport(ctx context.Context) ([]byte, error) {
 	return c.ask(ctx, http.MethodGet, "/v1/trust", nil)
+}
+
+// Pause keeps rows of the source from being read, for a time or, where that is 0,
+// until Resume.
+func (c *Client) Pause(ctx context.Context, lasts time.Duration) (*api.Pause, error) {
+	var request api.PauseRequest
+	if lasts > 0 {
+		request.For = lasts.String()
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("write request: %w", err)
+	}
+	return decode[api.Pause](c.ask(ctx, http.MethodPost, "/v1/pause", body))
+}
+
+// Resume has the source read again.
+func (c *Client) Resume(ctx context.Context) (*api.Resumed, error) {
+	return decode[api.Resumed](c.ask(ctx, http.MethodPost, "/v1/resume", nil))
 }
 
 func get[T any](ctx context.Context, c *Client, address string) (*T, error) {

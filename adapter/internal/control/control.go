@@ -13,6 +13,8 @@
 //	GET  /v1/audits/{id}?wait=30s    one of them, once it is done or the time is over
 //	GET  /v1/evidence?table=&key=    evidence file of a row
 //	GET  /v1/trust                   trust file of the chain
+//	POST /v1/pause                   read no row of the source, for a time or until resumed
+//	POST /v1/resume                  read the source again
 //
 // Every refusal is an RFC 9457 problem with a detail (thing and reason) and a
 // mend. Types are in package api, the writing of keys in package rowkey.
@@ -43,6 +45,10 @@ type Sidecar interface {
 	Prove(ctx context.Context, request api.ProveRequest) ([]byte, error)
 	// TrustExport returns the chain's trust file.
 	TrustExport(ctx context.Context) ([]byte, error)
+	// Pause keeps rows of the source from being read, for a time or, where that is
+	// 0, until Resume.
+	Pause(ctx context.Context, lasts time.Duration) (*api.Pause, error)
+	Resume(ctx context.Context) (*api.Resumed, error)
 }
 
 // Bounds of a request.
@@ -74,6 +80,8 @@ func NewHandler(sidecar Sidecar, logger zerolog.Logger) *Handler {
 	h.handle("/v1/audits/{id}", routes{http.MethodGet: h.audit})
 	h.handle("/v1/evidence", routes{http.MethodGet: h.evidence})
 	h.handle("/v1/trust", routes{http.MethodGet: h.trust})
+	h.handle("/v1/pause", routes{http.MethodPost: h.pause})
+	h.handle("/v1/resume", routes{http.MethodPost: h.resume})
 	h.handle("/", routes{})
 	return h
 }

@@ -57,6 +57,15 @@ func (a *answers) Prove(_ context.Context, request api.ProveRequest) ([]byte, er
 	return []byte("evidence"), a.err
 }
 
+func (a *answers) Pause(_ context.Context, lasts time.Duration) (*api.Pause, error) {
+	a.asked <- lasts
+	return &api.Pause{Since: time.Unix(1, 0).UTC()}, a.err
+}
+
+func (a *answers) Resume(context.Context) (*api.Resumed, error) {
+	return &api.Resumed{Ended: &api.Pause{Since: time.Unix(1, 0).UTC()}}, a.err
+}
+
 func (a *answers) TrustExport(context.Context) ([]byte, error) { return []byte("{}"), a.err }
 
 // open serves the answers on a socket, as the sidecar does.
@@ -141,6 +150,16 @@ func TestCommandsGetTheAnswers(t *testing.T) {
 	}
 	if got := <-a.asked; got != request {
 		t.Errorf("asked %+v", got)
+	}
+	for _, lasts := range []time.Duration{0, 90 * time.Minute} {
+		paused, err := client.Pause(t.Context(), lasts)
+		if got := <-a.asked; err != nil || paused.Since.Unix() != 1 || got != lasts {
+			t.Errorf("pause %+v, %v; asked %v", paused, err, got)
+		}
+	}
+	resumed, err := client.Resume(t.Context())
+	if err != nil || resumed.Ended == nil || resumed.Ended.Since.Unix() != 1 {
+		t.Errorf("resume %+v, %v", resumed, err)
 	}
 	trust, err := client.TrustExport(t.Context())
 	if err != nil || string(trust) != "{}" {

@@ -45,6 +45,12 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		{"POST", "/v1/audits", "{} {}", asJSON, 400},
 		{"POST", "/v1/audits", `{"table": "x"}`, asJSON, 400},
 		{"POST", "/v1/audits", `{"since": "yesterday"}`, asJSON, 400},
+		{"GET", "/v1/pause", "", "", 405},
+		{"POST", "/v1/pause", `{"for": "soon"}`, asJSON, 400},
+		{"POST", "/v1/pause", `{"for": "-2h"}`, asJSON, 400},
+		{"POST", "/v1/pause", `{"for": "0s"}`, asJSON, 400},
+		{"POST", "/v1/pause", `{"for": 2}`, asJSON, 400},
+		{"POST", "/v1/resume", `{"for": "2h"}`, asJSON, 400},
 		{"POST", "/v1/audits", strings.Repeat(" ", 70_000), asJSON, 413},
 	} {
 		w := httptest.NewRecorder()

@@ -47,7 +47,7 @@ func (x *beside) Scan(ctx context.Context, table string, after []row.Value, limi
 // A table that cannot be read keeps no other from being taken in and verified.
 func TestATableThatCannotBeReadIsSetAside(t *testing.T) {
 	b := newBench(t, 10)
-	b.ingest = ingest.New(b.log, ingest.Options{Mappings: []rows.Mapping{{Table: "a"}, {Table: "t"}}, Logger: zerolog.Nop()})
+	b.open(ingest.Options{Mappings: []rows.Mapping{{Table: "a"}, {Table: "t"}}, Logger: zerolog.Nop()})
 	x := &beside{scripted: newScripted(newSource(), tap.EveryVersion)}
 	x.broken.Store(true)
 	x.set(1, "v")

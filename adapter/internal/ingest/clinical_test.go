@@ -67,7 +67,7 @@ const day = 24 * time.Hour
 // status or 30 days after it was taken; that a row is void may still be said.
 func chartBench(t *testing.T) *bench {
 	b := newBench(t, 10)
-	b.ingest = ingest.New(b.log, ingest.Options{Mappings: []rows.Mapping{{Table: "t"}}, Logger: zerolog.Nop(),
+	b.open(ingest.Options{Mappings: []rows.Mapping{{Table: "t"}}, Logger: zerolog.Nop(),
 		Now: func() time.Time { return b.now },
 		Rules: []clinical.Rules{{Table: "t", Date: "taken", LateAfter: 7 * day, Final: clinical.Final{
 			Column: "status", Values: []string{"signed", "final"}, After: 30 * day, MayChange: []string{"voided"}}}}})
@@ -281,7 +281,7 @@ func TestRulesThatDoNotFitATableAreRefusedByName(t *testing.T) {
 	} {
 		r.Table, r.LateAfter = "t", day
 		b := newBench(t, 10)
-		b.ingest = ingest.New(b.log, ingest.Options{Mappings: []rows.Mapping{{Table: "t"}}, Logger: zerolog.Nop(), Rules: []clinical.Rules{r}})
+		b.open(ingest.Options{Mappings: []rows.Mapping{{Table: "t"}}, Logger: zerolog.Nop(), Rules: []clinical.Rules{r}})
 		b.run(newChart(tap.EveryVersion))
 		if err := b.end(); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "table t") {
 			t.Errorf("want %q: %v", want, err)

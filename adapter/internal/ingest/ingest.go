@@ -50,6 +50,8 @@ type Ingest struct {
 	log     *recordlog.Log
 	options Options
 	pace    pace
+	gate    gate
+	pausing sync.Mutex // orders pauses and their ends as they are recorded
 
 	mu       sync.Mutex
 	session  *session      // while a tap is attached
@@ -69,15 +71,16 @@ type Progress struct {
 // while a read waited for its fence. Reading again later helps.
 var ErrDetached = errors.New("the tap is not attached")
 
-// New returns an Ingest into log.
-func New(log *recordlog.Log, o Options) *Ingest {
+// New returns an Ingest into log. A pause of an earlier one holds until it is over.
+func New(log *recordlog.Log, o Options) (*Ingest, error) {
 	if o.ChunkRows == 0 {
 		o.ChunkRows = 2000
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Ingest{log: log, options: o, pace: pace{perSecond: o.MaxRowsPerSecond}, changed: make(chan struct{})}
+	i := &Ingest{log: log, options: o, pace: pace{perSecond: o.MaxRowsPerSecond}, changed: make(chan struct{})}
+	return i, i.keepPaused()
 }
 
 // session is one attachment to a tap, from Run's start to its end.

@@ -52,7 +52,7 @@ func (x *laboratory) Scan(_ context.Context, table string, _ []row.Value, _ int)
 }
 
 func (b *bench) mapped(mappings ...rows.Mapping) {
-	b.ingest = ingest.New(b.log, ingest.Options{Mappings: mappings, Logger: zerolog.Nop()})
+	b.open(ingest.Options{Mappings: mappings, Logger: zerolog.Nop()})
 }
 
 // owner returns whose key the latest version of a row is under, and all that it

@@ -36,15 +36,11 @@ func (i *Ingest) read(ctx context.Context, rows int, call func(tap.Tap) (tap.Chu
 	if err := i.pace.take(ctx, s.fences.closed, rows); err != nil {
 		return tap.Chunk{}, recordlog.Window{}, err
 	}
-	w := recordlog.Window{From: i.log.Size()}
-	chunk, err := call(s.tap)
+	chunk, w, err := s.attempt(ctx, call)
 	for errors.Is(err, tap.ErrBusy) {
-		if err := s.pauseWhileBusy(ctx); err != nil {
-			i.pace.giveBack(rows)
-			return tap.Chunk{}, w, err
+		if err = s.pauseWhileBusy(ctx); err == nil {
+			chunk, w, err = s.attempt(ctx, call)
 		}
-		w.From = i.log.Size()
-		chunk, err = call(s.tap)
 	}
 	i.pace.giveBack(rows - len(chunk.Rows))
 	if err != nil {
@@ -55,6 +51,18 @@ func (i *Ingest) read(ctx context.Context, rows int, call func(tap.Tap) (tap.Chu
 	}
 	w.To = i.log.Size()
 	return chunk, w, nil
+}
+
+// attempt reads once, when no pause keeps it from reading; only then does the
+// window begin.
+func (s *session) attempt(ctx context.Context, call func(tap.Tap) (tap.Chunk, error)) (tap.Chunk, recordlog.Window, error) {
+	if err := s.gate.enter(ctx, s.fences.closed); err != nil {
+		return tap.Chunk{}, recordlog.Window{}, err
+	}
+	defer s.gate.leave()
+	w := recordlog.Window{From: s.log.Size()}
+	chunk, err := call(s.tap)
+	return chunk, w, err
 }
 
 // pauseWhileBusy waits before a read is tried again, so that snapshots, audits

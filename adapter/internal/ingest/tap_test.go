@@ -241,9 +241,17 @@ func newBench(t *testing.T, chunkRows int) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.log.Close() }) // a test's log
-	b.ingest = ingest.New(b.log, ingest.Options{Mappings: []rows.Mapping{{Table: "t"}}, ChunkRows: chunkRows,
-		Logger: zerolog.Nop(), Now: o.Now})
+	b.open(ingest.Options{Mappings: []rows.Mapping{{Table: "t"}}, ChunkRows: chunkRows, Logger: zerolog.Nop(), Now: o.Now})
 	return b
+}
+
+// open makes an ingest into the log.
+func (b *bench) open(o ingest.Options) {
+	b.t.Helper()
+	var err error
+	if b.ingest, err = ingest.New(b.log, o); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // run attaches a tap.

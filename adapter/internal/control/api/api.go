@@ -120,6 +120,16 @@ type RowVerdict struct {
 	Detail       string    `json:"detail"`
 }
 
+// PauseRequest asks that no row of the source be read.
+type PauseRequest struct {
+	For string `json:"for,omitempty"` // as in 2h or 90m; empty: until it is resumed
+}
+
+// Resumed answers that rows of the source are read.
+type Resumed struct {
+	Ended *Pause `json:"ended"` // null if there was none
+}
+
 // ProveRequest asks for the evidence of a row's latest version, or of one.
 type ProveRequest struct {
 	Table   string

@@ -28,7 +28,17 @@ type SourceStatus struct {
 	LastChange *time.Time    `json:"last_change"`
 	Restarts   uint64        `json:"restarts"` // of the tap, since the start
 	Problem    string        `json:"problem,omitempty"`
+	Paused     *Pause        `json:"paused"` // null while rows are read
 	Tables     []TableStatus `json:"tables"`
+}
+
+// Pause is a time in which no row of the source is read for snapshots,
+// verifications and audits, while its changes are still logged.
+type Pause struct {
+	Since time.Time  `json:"since"`
+	Until *time.Time `json:"until"` // null: until it is resumed
+	// ReadsInWork counts reads that had begun before and are not over yet.
+	ReadsInWork int `json:"reads_in_work"`
 }
 
 // TableStatus is the state of a table.
