@@ -31,11 +31,13 @@ var (
 	gtidLine  = regexp.MustCompile(`\sGTID (\d+-\d+-\d+)`)
 	eventLine = regexp.MustCompile("^### (INSERT INTO|UPDATE|DELETE FROM) `([^`]+)`\\.`([^`]+)`")
 	keyLine   = regexp.MustCompile(`^###   @1=(-?\d+)`)
+	xaLine    = regexp.MustCompile(`^XA (START|COMMIT|ROLLBACK) (.*?)(?:/\*|$)`)
 )
 
 // readHistory reads the row events that the server logged after a sequence
 // number with mariadb-binlog, independently of the tap. Keys are the first
-// column. A change of the key is a delete and an insert.
+// column. A change of the key is a delete and an insert. The rows of an XA
+// transaction count at its XA COMMIT.
 func readHistory(t *testing.T, s *mariadbtest.Server, after uint64) []version {
 	t.Helper()
 	args := append([]string{"--no-defaults", "-vv", "--base64-output=decode-rows"}, s.Binlogs()...)
@@ -43,13 +45,13 @@ func readHistory(t *testing.T, s *mariadbtest.Server, after uint64) []version {
 	if err != nil {
 		t.Fatalf("mariadb-binlog: %v", err)
 	}
-	h := history{after: after}
+	h := history{after: after, prepared: make(map[string][]version)}
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		h.line(lines.Text())
 	}
-	h.flush()
+	h.endGroup()
 	return h.versions
 }
 
@@ -57,7 +59,10 @@ func readHistory(t *testing.T, s *mariadbtest.Server, after uint64) []version {
 type history struct {
 	after    uint64
 	versions []version
+	prepared map[string][]version // by xid
 	gtid     string
+	xid      string    // of the open group, if it is an XA transaction's rows
+	group    []version // of the open group, their events without its GTID
 	number   int
 	op       string
 	table    string
@@ -66,8 +71,12 @@ type history struct {
 
 func (h *history) line(text string) {
 	if m := gtidLine.FindStringSubmatch(text); m != nil {
-		h.flush()
+		h.endGroup()
 		h.gtid, h.number = m[1], 0
+		return
+	}
+	if m := xaLine.FindStringSubmatch(text); m != nil {
+		h.xa(m[1], m[2])
 		return
 	}
 	if m := eventLine.FindStringSubmatch(text); m != nil {
@@ -82,20 +91,46 @@ func (h *history) line(text string) {
 	}
 }
 
-func (h *history) flush() {
-	if h.op == "" {
-		return
+// xa takes a statement of an XA transaction. A server that was killed between
+// logging XA COMMIT and carrying it out logs another one, without rows.
+func (h *history) xa(statement, xid string) {
+	switch statement {
+	case "START":
+		h.xid = xid
+	case "COMMIT":
+		h.group = h.prepared[xid]
+		delete(h.prepared, xid)
+	case "ROLLBACK":
+		delete(h.prepared, xid)
 	}
-	sequence, _ := strconv.ParseUint(h.gtid[strings.LastIndexByte(h.gtid, '-')+1:], 10, 64)
-	event := fmt.Sprintf("%s/%d", h.gtid, h.number)
+}
+
+// flush ends a row event.
+func (h *history) flush() {
+	event := fmt.Sprintf("/%d", h.number)
 	switch {
-	case sequence <= h.after:
+	case h.op == "":
 	case h.op == "update" && h.keys[0] != h.keys[1]:
-		h.versions = append(h.versions, version{event, "delete", h.table, h.keys[0]}, version{event, "insert", h.table, h.keys[1]})
+		h.group = append(h.group, version{event, "delete", h.table, h.keys[0]}, version{event, "insert", h.table, h.keys[1]})
 	default:
-		h.versions = append(h.versions, version{event, h.op, h.table, h.keys[0]})
+		h.group = append(h.group, version{event, h.op, h.table, h.keys[0]})
 	}
 	h.op = ""
+}
+
+func (h *history) endGroup() {
+	h.flush()
+	if h.xid != "" {
+		h.prepared[h.xid] = h.group
+		h.group, h.xid = nil, ""
+	}
+	if sequence, _ := strconv.ParseUint(h.gtid[strings.LastIndexByte(h.gtid, '-')+1:], 10, 64); sequence > h.after {
+		for _, v := range h.group {
+			v.event = h.gtid + v.event
+			h.versions = append(h.versions, v)
+		}
+	}
+	h.group = nil
 }
 
 // streamed returns the log's entries of origin stream, in order.

@@ -26,8 +26,12 @@ type killer struct {
 	server  *mariadbtest.Server
 	chain   *sidecartest.Chain
 	sidecar *sidecartest.Sidecar
+	work    *workload
 	kills   int
 	phases  map[string]int
+	// restarted, if any, is called after each kill of the server, before the
+	// workload goes on.
+	restarted func()
 }
 
 // TestNothingIsLostNothingTwice kills sidecar, tap, server and validators with
@@ -41,11 +45,7 @@ func TestNothingIsLostNothingTwice(t *testing.T) {
 	if full() {
 		kills = 30
 	}
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("EMRBCHAIN_TEST_SEED"); s != "" {
-		seed, _ = strconv.ParseUint(s, 10, 64)
-	}
-	t.Logf("seed %d", seed)
+	seed := killSeed(t)
 	server, source := mariadbSource(t, true)
 	k := &killer{t: t, random: rand.New(rand.NewPCG(seed, 1)), server: server,
 		chain: sidecartest.StartChain(t, 4), phases: make(map[string]int)}
@@ -53,32 +53,57 @@ func TestNothingIsLostNothingTwice(t *testing.T) {
 	start := k.sequence()
 	k.midChunk()
 	k.sidecar.Covered()
-	work := startWorkload(t, server, 4, seed)
+	k.work = startWorkload(t, server, 4, seed)
 	for k.kills < kills {
 		k.random1()
 	}
-	k.midTransaction(work)
+	k.midTransaction()
 	k.betweenSubmitAndReceipt()
 	k.beforeAck()
-	work.stop()
+	k.work.stop()
 	k.settle()
 	if report := k.sidecar.Audit(); report.Verdict != "intact" {
 		t.Errorf("audit: %s, findings %+v, not covered %+v", report.Verdict, report.Findings, report.Covered.NotCovered)
 	}
-	k.sidecar.Stop()
-	want := readHistory(t, server, start)
-	log := k.sidecar.OpenLog()
-	got := streamed(t, log)
-	if err := log.Close(); err != nil {
-		t.Fatal(err)
+	changes := k.compareWithSource(start)
+	k.hit("mid-chunk", "mid-transaction", "between submit and receipt", "after the batch before the ack")
+	t.Logf("%d kills, phases %v; %d transactions, %d changes logged once, in order", k.kills, k.phases, k.work.done.Load(), changes)
+}
+
+// killSeed is what a kill test draws from: a seed of the moment, or the one
+// that is asked for.
+func killSeed(t *testing.T) uint64 {
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("EMRBCHAIN_TEST_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
-	compareHistories(t, want, got)
-	for _, phase := range []string{"mid-chunk", "mid-transaction", "between submit and receipt", "after the batch before the ack"} {
+	t.Logf("seed %d", seed)
+	return seed
+}
+
+// compareWithSource stops the sidecar, demands that its log holds what the
+// source logged after a sequence number, and returns how many changes that is.
+func (k *killer) compareWithSource(start uint64) (changes int) {
+	k.t.Helper()
+	k.sidecar.Stop()
+	want := readHistory(k.t, k.server, start)
+	log := k.sidecar.OpenLog()
+	got := streamed(k.t, log)
+	if err := log.Close(); err != nil {
+		k.t.Fatal(err)
+	}
+	compareHistories(k.t, want, got)
+	return len(got)
+}
+
+// hit demands that at least one kill fell into each of the phases.
+func (k *killer) hit(phases ...string) {
+	k.t.Helper()
+	for _, phase := range phases {
 		if k.phases[phase] == 0 {
-			t.Errorf("no kill hit the phase %q: %v", phase, k.phases)
+			k.t.Errorf("no kill hit the phase %q: %v", phase, k.phases)
 		}
 	}
-	t.Logf("%d kills, phases %v; %d transactions, %d changes logged once, in order", k.kills, k.phases, work.done.Load(), len(got))
 }
 
 // sequence is the number of the last transaction that the server logged.
@@ -103,15 +128,27 @@ func (k *killer) random1() {
 			k.count("tap")
 		}
 	case 3:
-		k.server.Kill()
-		k.server.Restart()
-		k.count("mariadbd")
+		k.killServer("mariadbd")
 	case 4:
 		i := k.random.IntN(4)
 		k.chain.Node(i).Kill()
 		k.count("validator")
 		k.pause(200 * time.Millisecond)
 		k.chain.Start(i)
+	}
+}
+
+// killServer kills the server and starts it again; the workload is held until
+// it has.
+func (k *killer) killServer(phase string) {
+	k.t.Helper()
+	k.server.Kill()
+	k.work.gate.Lock()
+	defer k.work.gate.Unlock()
+	k.server.Restart()
+	k.count(phase)
+	if k.restarted != nil {
+		k.restarted()
 	}
 }
 
@@ -202,10 +239,10 @@ func (k *killer) midChunk() {
 }
 
 // midTransaction kills it while a transaction larger than a batch is logged.
-func (k *killer) midTransaction(w *workload) {
+func (k *killer) midTransaction() {
 	k.until("mid-transaction", func() {
 		k.sidecar.Covered()
-		from := w.next.Add(30_000) - 30_000
+		from := k.work.next.Add(30_000) - 30_000
 		var b strings.Builder
 		for i := range 30_000 {
 			if i > 0 {

@@ -16,10 +16,10 @@ import (
 )
 
 // mariadbSource starts a server with a small EMR and an account with no more
-// rights than the tap needs.
-func mariadbSource(t *testing.T, durable bool) (*mariadbtest.Server, sidecartest.Source) {
+// rights than the tap needs; args are further options of the server.
+func mariadbSource(t *testing.T, durable bool, args ...string) (*mariadbtest.Server, sidecartest.Source) {
 	t.Helper()
-	s := mariadbtest.Start(t, mariadbtest.Options{Durable: durable})
+	s := mariadbtest.Start(t, mariadbtest.Options{Durable: durable, Args: args})
 	s.Exec(`CREATE DATABASE emr`,
 		`CREATE TABLE emr.patients (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(80), born DATE, phone VARCHAR(40))`,
 		`CREATE TABLE emr.results (id BIGINT PRIMARY KEY AUTO_INCREMENT, patient_id INT, test VARCHAR(40),

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
 )
 
@@ -17,22 +19,38 @@ import (
 // and rollbacks. A server that is away is tried again.
 type workload struct {
 	server *mariadbtest.Server
+	step   func(context.Context, *sql.DB, *rand.Rand) error
+	gate   sync.RWMutex // held for reading by each step
 	cancel context.CancelFunc
 	group  sync.WaitGroup
-	done   atomic.Uint64 // transactions
+	done   atomic.Uint64 // steps
 	next   atomic.Int64  // ids never used before
+}
+
+// newWorkload returns a workload that has not begun; its steps are transactions.
+func newWorkload(s *mariadbtest.Server) *workload {
+	w := &workload{server: s}
+	w.next.Store(1_000_000)
+	w.step = func(ctx context.Context, db *sql.DB, r *rand.Rand) error {
+		return w.transaction(ctx, db, r, w.statement)
+	}
+	return w
 }
 
 // startWorkload starts n connections drawing from seed.
 func startWorkload(t *testing.T, s *mariadbtest.Server, n int, seed uint64) *workload {
+	w := newWorkload(s)
+	w.start(t, n, seed)
+	return w
+}
+
+func (w *workload) start(t *testing.T, n int, seed uint64) {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &workload{server: s, cancel: cancel}
-	w.next.Store(1_000_000)
+	w.cancel = cancel
 	for i := range n {
 		w.group.Go(func() { w.run(ctx, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
 	t.Cleanup(w.stop)
-	return w
 }
 
 func (w *workload) stop() {
@@ -41,21 +59,33 @@ func (w *workload) stop() {
 }
 
 func (w *workload) run(ctx context.Context, r *rand.Rand) {
-	db, err := sql.Open("mysql", w.server.DSN("root", "", "emr"))
+	config, err := mysql.ParseDSN(w.server.DSN("root", "", "emr"))
+	if err != nil {
+		return
+	}
+	config.Logger = &mysql.NopLogger{}
+	config.Params = map[string]string{"lock_wait_timeout": "1", "innodb_lock_wait_timeout": "1"}
+	db, err := sql.Open("mysql", config.FormatDSN())
 	if err != nil {
 		return
 	}
 	defer func() { _ = db.Close() }() // nothing is buffered
 	for ctx.Err() == nil {
-		if w.transaction(ctx, db, r) == nil {
+		if w.oneStep(ctx, db, r) == nil {
 			w.done.Add(1)
 		}
 	}
 }
 
+func (w *workload) oneStep(ctx context.Context, db *sql.DB, r *rand.Rand) error {
+	w.gate.RLock()
+	defer w.gate.RUnlock()
+	return w.step(ctx, db, r)
+}
+
 // transaction does one transaction of 1 to 6 statements, or now and then of
 // hundreds of rows; one in ten is rolled back.
-func (w *workload) transaction(ctx context.Context, db *sql.DB, r *rand.Rand) error {
+func (w *workload) transaction(ctx context.Context, db *sql.DB, r *rand.Rand, statement func(*rand.Rand) string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -66,7 +96,7 @@ func (w *workload) transaction(ctx context.Context, db *sql.DB, r *rand.Rand) er
 		statements = 300
 	}
 	for range statements {
-		if _, err := tx.ExecContext(ctx, w.statement(r)); err != nil {
+		if _, err := tx.ExecContext(ctx, statement(r)); err != nil {
 			return err
 		}
 	}
