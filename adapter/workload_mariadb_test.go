@@ -4,14 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
+	"strings"
 	"sync/atomic"
-
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
 	"github.com/emrbchain/emrbchain/plugins/mysql/mariadbtest"
@@ -22,10 +19,7 @@ import (
 // of its rows, cascades, a MyISAM table and new log files.
 type mixedWorkload struct {
 	*workload
-	mu   sync.Mutex
-	left []string // XA transactions that were left prepared
-
-	xa, ddl, myisam, rotations atomic.Uint64 // that the server carried out
+	xa, alterations, truncations, myisam, rotations atomic.Uint64 // that the server carried out
 }
 
 // mixedTables makes the tables that the workload needs beside those of
@@ -56,12 +50,12 @@ func (w *mixedWorkload) mixedStep(ctx context.Context, db *sql.DB, r *rand.Rand)
 	switch n := r.IntN(100); {
 	case n < 10:
 		return w.xaTransaction(ctx, db, r)
-	case n < 15:
+	case n < 13:
 		return w.resolveLeft(ctx, db, r)
 	case n < 30:
 		return w.exec(ctx, db, &w.myisam, w.myisamStatement(r))
 	case n == 30:
-		return w.exec(ctx, db, &w.ddl, w.alteration(r))
+		return w.exec(ctx, db, &w.alterations, w.alteration(r))
 	case n == 31:
 		return w.exec(ctx, db, &w.rotations, "FLUSH BINARY LOGS")
 	}
@@ -127,10 +121,6 @@ func (w *mixedWorkload) alteration(r *rand.Rand) string {
 	}[r.IntN(9)]
 }
 
-// mostLeft is how many XA transactions may be left prepared: each keeps its
-// locks.
-const mostLeft = 3
-
 // xaTransaction prepares one, and commits it, rolls it back or leaves it.
 func (w *mixedWorkload) xaTransaction(ctx context.Context, db *sql.DB, r *rand.Rand) error {
 	conn, err := db.Conn(ctx)
@@ -139,14 +129,14 @@ func (w *mixedWorkload) xaTransaction(ctx context.Context, db *sql.DB, r *rand.R
 	}
 	// A session that ends rolls back what is not prepared.
 	defer func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }()
-	xid := fmt.Sprintf("'xa-%d'", w.next.Add(1))
+	xid := fmt.Sprintf("'%s%d'", xaPrefix, w.next.Add(1))
 	statements := []string{"XA START " + xid}
 	for range 1 + r.IntN(4) {
 		statements = append(statements, w.mixedStatement(r))
 	}
 	statements = append(statements, "XA END "+xid, "XA PREPARE "+xid)
-	if end := w.leaveOrEnd(r, xid); end != "" {
-		statements = append(statements, end)
+	if r.IntN(4) > 0 {
+		statements = append(statements, xaEnd(r)+xid)
 	}
 	for _, q := range statements {
 		if _, err := conn.ExecContext(ctx, q); err != nil {
@@ -157,31 +147,32 @@ func (w *mixedWorkload) xaTransaction(ctx context.Context, db *sql.DB, r *rand.R
 	return nil
 }
 
-// leaveOrEnd says how a prepared transaction ends, or nothing if it is left.
-func (w *mixedWorkload) leaveOrEnd(r *rand.Rand, xid string) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if r.IntN(4) == 0 && len(w.left) < mostLeft {
-		w.left = append(w.left, xid)
-		return ""
-	}
-	return [...]string{"XA COMMIT ", "XA ROLLBACK "}[r.IntN(5)/4] + xid
-}
+// xaPrefix begins the ids of the workload's XA transactions.
+const xaPrefix = "xa-"
 
-// resolveLeft ends one of the transactions that were left prepared.
+// xaEnd commits three XA transactions of four.
+func xaEnd(r *rand.Rand) string { return [...]string{"XA COMMIT ", "XA ROLLBACK "}[r.IntN(4)/3] }
+
+// resolveLeft ends the transactions that are prepared and have no session, be
+// it that they were left or that the server was killed. The server refuses to
+// end one that has its session yet.
 func (w *mixedWorkload) resolveLeft(ctx context.Context, db *sql.DB, r *rand.Rand) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.left) == 0 {
-		return nil
+	rows, err := db.QueryContext(ctx, "XA RECOVER")
+	if err != nil {
+		return err
 	}
-	xid := w.left[0]
-	_, err := db.ExecContext(ctx, [...]string{"XA COMMIT ", "XA ROLLBACK "}[r.IntN(4)/3]+xid)
-	const unknown = 1397
-	if failure := (*mysql.MySQLError)(nil); err == nil || errors.As(err, &failure) && failure.Number == unknown {
-		w.left = w.left[1:]
+	defer func() { _ = rows.Close() }() // read to its end
+	for rows.Next() {
+		var format, global, branch int
+		var xid string
+		if err := rows.Scan(&format, &global, &branch, &xid); err != nil {
+			return err
+		}
+		if strings.HasPrefix(xid, xaPrefix) {
+			_, _ = db.ExecContext(ctx, xaEnd(r)+"'"+xid+"'") // what cannot end now ends later
+		}
 	}
-	return err
+	return rows.Err()
 }
 
 // resolveAll commits what is still prepared, however it came to be left.
@@ -193,12 +184,13 @@ func (w *mixedWorkload) resolveAll() {
 
 // carriedOut says how much of each kind the server carried out.
 func (w *mixedWorkload) carriedOut() string {
-	return fmt.Sprintf("%d XA, %d DDL, %d MyISAM statements, %d rotations", w.xa.Load(), w.ddl.Load(), w.myisam.Load(), w.rotations.Load())
+	return fmt.Sprintf("%d XA, %d ALTER, %d TRUNCATE, %d MyISAM statements, %d rotations",
+		w.xa.Load(), w.alterations.Load(), w.truncations.Load(), w.myisam.Load(), w.rotations.Load())
 }
 
-// idle lists the kinds of statements that the server carried none of out.
+// idle lists the kinds of which the workload has done nothing yet.
 func (w *mixedWorkload) idle() (kinds []string) {
-	for kind, n := range map[string]uint64{"XA": w.xa.Load(), "DDL": w.ddl.Load(), "MyISAM": w.myisam.Load(), "rotation": w.rotations.Load()} {
+	for kind, n := range map[string]uint64{"XA": w.xa.Load(), "ALTER": w.alterations.Load(), "MyISAM": w.myisam.Load(), "rotation": w.rotations.Load()} {
 		if n == 0 {
 			kinds = append(kinds, kind)
 		}
