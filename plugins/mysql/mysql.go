@@ -135,9 +135,28 @@ func (t *Tap) Tables(ctx context.Context) ([]tap.Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		tables = append(tables, *t.shapes.intern(d.table()))
+		table := *t.shapes.intern(d.table())
+		if table.EstimatedRows, err = t.estimateRows(ctx, name); err != nil {
+			return nil, err
+		}
+		tables = append(tables, table)
 	}
 	return tables, nil
+}
+
+// estimateRows asks how many rows the server believes a table has; for InnoDB it
+// may be wrong by a factor of two.
+func (t *Tap) estimateRows(ctx context.Context, name string) (uint64, error) {
+	schema, table := tableName(name)
+	rows, err := queryStrings(ctx, t.db, "SELECT COALESCE(table_rows, 0) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?",
+		schema, table)
+	if err != nil {
+		return 0, fmt.Errorf("estimate the rows of %s: %w", name, err)
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return strconv.ParseUint(rows[0][0], 10, 64)
 }
 
 func (t *Tap) configured(name string) bool { return slices.Contains(t.tables, name) }

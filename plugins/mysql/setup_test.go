@@ -143,6 +143,18 @@ func TestTablesThatCannotBeCoveredAreRefusedByName(t *testing.T) {
 	}
 }
 
+// The estimate is the server's own, and may be wrong by a factor of two.
+func TestTablesTellAboutHowManyRowsTheyHave(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "INSERT INTO emr.t SELECT seq FROM seq_1_to_1000", "ANALYZE TABLE emr.t",
+		"CREATE VIEW emr.seen AS SELECT 1 AS id")
+	tables, err := open(t, s, "emr.t", "emr.seen").Tables(t.Context())
+	if err != nil || tables[0].EstimatedRows < 500 || tables[0].EstimatedRows > 2000 || tables[1].EstimatedRows != 0 {
+		t.Errorf("%+v, %v", tables, err)
+	}
+}
+
 func TestNotesTellWhatTheLogDoesNotShow(t *testing.T) {
 	t.Parallel()
 	s := start(t)
