@@ -3,6 +3,7 @@ package adapter_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,6 +44,71 @@ func TestAPausedSourceIsFollowedAndNotReadOnSQLite(t *testing.T) {
 	if report := sidecar.Audit(); report.Verdict != "intact" || len(report.Covered.Tables) != 2 {
 		t.Errorf("%s: %+v", report.Verdict, report)
 	}
+}
+
+// Status tells how far taking in and an audit are. A pause holds the audit where it
+// is; then it goes on to its end.
+func TestAnAuditGoesOnAfterAPauseOnSQLite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a chain and a sidecar")
+	}
+	emr, source := sqliteSource(t, 100_000)
+	sidecar := sidecartest.NewSidecar(t, sidecartest.StartChain(t, 1), source)
+	sidecar.MaxRows, sidecar.ChunkRows = 200, 50
+	sidecar.Start()
+	sidecar.Until(func(s *api.Status) error { return inTheMiddle(tableProgress(s, "results"), 0) })
+	sidecar.Covered()
+	reports := make(chan *api.AuditReport, 1)
+	go func() {
+		defer close(reports)
+		report, err := sidecar.Control().Audit(t.Context(), api.AuditRequest{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		reports <- report
+	}()
+	sidecar.Until(func(s *api.Status) error { return inTheMiddle(s.Audit.Progress, 1000) })
+	if p, err := sidecar.Control().Pause(t.Context(), 0); err != nil || p.ReadsInWork != 0 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	recordsAChange(emr, sidecar)
+	before := sidecar.Ready().Audit.Progress
+	recordsAChange(emr, sidecar)
+	after := sidecar.Ready().Audit.Progress
+	if before == nil || after == nil || after.Rows != before.Rows || after.RowsPerSecond != 0 || after.SecondsLeft != 0 {
+		t.Errorf("while paused the audit went from %+v to %+v", before, after)
+	}
+	if _, err := sidecar.Control().Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if report := <-reports; report == nil || report.Verdict != "intact" || len(report.Covered.Tables) != 2 || report.Covered.Tables[1].Rows != 1000 {
+		t.Errorf("%+v", report)
+	}
+	if s := sidecar.Ready(); s.Audit.Progress != nil || s.Audit.Running {
+		t.Errorf("after the audit: %+v", s.Audit)
+	}
+}
+
+func tableProgress(s *api.Status, table string) *api.Progress {
+	for _, t := range s.Source.Tables {
+		if t.Name == table {
+			return t.Progress
+		}
+	}
+	return nil
+}
+
+// inTheMiddle returns what is missing until the table of 1,000 rows is read in part
+// and at a rate, about so many being known.
+func inTheMiddle(p *api.Progress, about uint64) error {
+	switch {
+	case p == nil || p.Table != "results" || p.Rows == 0 || p.Rows >= 1000 || p.RowsPerSecond == 0:
+		return fmt.Errorf("not in the middle: %+v", p)
+	case p.AboutRows != about || (p.SecondsLeft != 0) != (about != 0) || (p.Percent != 0) != (about != 0):
+		return fmt.Errorf("of about %d: %+v", about, p)
+	}
+	return nil
 }
 
 func waits(s *api.Status, so bool) error {

@@ -89,6 +89,8 @@ func (s *Sidecar) waitForAudit(ctx context.Context, wait time.Duration) bool {
 func (s *Sidecar) audit(ctx context.Context, q audit.Request) (*audit.Report, error) {
 	s.auditing.Lock()
 	defer s.auditing.Unlock()
+	defer s.meter.End()
+	q.Progress = s.measure
 	report, err := s.auditor.Run(ctx, q)
 	if errors.Is(err, audit.ErrTable) || ctx.Err() != nil {
 		return report, err // it was asked for wrongly, or stopped

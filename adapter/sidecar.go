@@ -22,6 +22,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/control"
 	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
 	"github.com/emrbchain/emrbchain/chain/client"
 	"github.com/emrbchain/emrbchain/chain/rules"
 	"github.com/emrbchain/emrbchain/crypto/keys"
@@ -53,6 +54,7 @@ type Sidecar struct {
 	ingest     *ingest.Ingest
 	anchoring  *anchoring.Anchoring
 	auditor    *audit.Auditor
+	meter      sweep.Meter // of audits
 	chain      *chain
 	scrub      *scrub
 	supervisor *host.Supervisor

@@ -70,8 +70,12 @@ func (s *Sidecar) tableStatus(out *api.Status) error {
 	if err != nil {
 		return err
 	}
+	reading := s.ingest.Reading()
 	for _, c := range coverage {
 		t := api.TableStatus{Name: c.Table, Covered: c.Refused == "" && c.Since != 0 && !c.Suspect, Reason: c.Refused, Notes: c.Notes}
+		if reading != nil && reading.Table == c.Table {
+			t.Progress = s.describeProgress(reading)
+		}
 		switch {
 		case c.Refused != "":
 		case c.Since == 0:
@@ -182,6 +186,7 @@ func (s *Sidecar) auditStatus(_ context.Context, out *api.Status) error {
 		s.auditing.Unlock()
 	}
 	out.Audit.Running = running
+	out.Audit.Progress = s.describeProgress(s.meter.Progress())
 	last, err := audit.LastEntered(s.log)
 	if err != nil {
 		return err

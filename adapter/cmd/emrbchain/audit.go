@@ -24,8 +24,9 @@ func newAudit() *cobra.Command {
 in its log, and prints a finding for each deviation: the row, what happened to
 it, when it was last seen as committed and when it was first seen otherwise.
 
-It waits for the end, which takes as long as the source needs to be read. The
-audit goes on, and is entered in the log, if this command is stopped.
+It waits for the end, which takes as long as the source needs to be read, and
+shows on a terminal how far it is. The audit goes on, and is entered in the log,
+if this command is stopped.
 
 Exits 0 if there is no finding, 3 if there are findings, and 1 if a table
 that is covered otherwise could not be read; the others are audited all the
@@ -44,6 +45,7 @@ same.`,
 			}
 			var report *api.AuditReport
 			err = sidecar.ask(func(c *control.Client) (err error) {
+				defer showProgress(command, c.Status)()
 				report, err = c.Audit(command.Context(), asked)
 				return err
 			})

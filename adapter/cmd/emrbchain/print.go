@@ -50,8 +50,11 @@ func thousands[N int | int64 | uint64](n N) string {
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // age writes how long ago a time was, in its two largest units.
-func age(now, then time.Time) string {
-	seconds := max(0, int64(now.Sub(then)/time.Second))
+func age(now, then time.Time) string { return span(now.Sub(then)) }
+
+// span writes how long something lasts, in its two largest units.
+func span(d time.Duration) string {
+	seconds := max(0, int64(d/time.Second))
 	switch {
 	case seconds < 60:
 		return fmt.Sprintf("%d s", seconds)

@@ -154,6 +154,9 @@ func (t *lines) table(table *api.TableStatus) {
 	} else {
 		t.add("", "table %s: NOT COVERED: %s", shown(table.Name), shown(table.Reason))
 	}
+	if table.Progress != nil {
+		t.add("", "  %s", progressText(table.Progress))
+	}
 	for _, note := range table.Notes {
 		t.add("", "  %s", shown(note))
 	}
@@ -197,6 +200,9 @@ func (t *lines) audit(a *api.AuditStatus, now time.Time) {
 	switch {
 	case a.Running:
 		t.add("", "one is running")
+		if a.Progress != nil {
+			t.add("", "  table %s: %s", shown(a.Progress.Table), progressText(a.Progress))
+		}
 	case a.Next != nil && a.Next.Before(now):
 		t.add("", "the next is due since %s", moment(*a.Next))
 	case a.Next != nil:

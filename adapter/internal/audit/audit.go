@@ -80,7 +80,9 @@ func New(log *recordlog.Log, source Source, anchors Anchors, o Options) *Auditor
 
 // Request says what to audit.
 type Request struct {
-	Tables   []string // none means all
+	Tables []string // none means all
+	// Progress is called when the reading of a table begins, with 0, and after each
+	// chunk with the rows read so far; may be nil.
 	Progress func(table string, rows uint64)
 }
 
@@ -226,6 +228,12 @@ func (p *pass) settle(ctx context.Context, table string) (sweep.Coverage, error)
 func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string, uint64)) (*sweepResult, Coverage, error) {
 	covered := Coverage{Table: t.Table, Since: t.Since, ReadAt: p.now(), From: p.log.Size()}
 	out := &sweepResult{intact: make(leaves)}
+	read := func(rows uint64) {
+		if progress != nil {
+			progress(t.Table, rows)
+		}
+	}
+	read(0)
 	options := sweep.Options{
 		ChunkRows: p.options.ChunkRows,
 		Book:      p.source.Book(),
@@ -235,11 +243,7 @@ func (p *pass) sweep(ctx context.Context, t sweep.Coverage, progress func(string
 				out.anchored++
 			}
 		},
-		Progress: func(rows uint64) {
-			if progress != nil {
-				progress(t.Table, rows)
-			}
-		},
+		Progress: read,
 	}
 	result, err := sweep.Run(ctx, p.source, p.log, t.Table, options)
 	if err == nil {

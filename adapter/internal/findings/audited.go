@@ -3,6 +3,8 @@ package findings
 import (
 	"fmt"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/evidence"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 )
 
@@ -40,6 +42,31 @@ func LastTableAudit(log Log, table string) (t TableAudit, ok bool, err error) {
 		return t, false, fmt.Errorf("read the last audit of %s: %w", table, err)
 	}
 	return t, true, nil
+}
+
+// RowsRead returns how many rows the last audit of a table read; 0 before the first.
+func RowsRead(log interface {
+	Log
+	Entry(leaf uint64) (*recordlog.Entry, error)
+}, table string) (uint64, error) {
+	last, ok, err := LastTableAudit(log, table)
+	if err != nil || !ok {
+		return 0, err
+	}
+	e, err := log.Entry(last.Leaf)
+	if err != nil {
+		return 0, fmt.Errorf("read the last audit of %s: %w", table, err)
+	}
+	body, err := evidence.ParseAuditBody(e.Body)
+	if err != nil {
+		return 0, fmt.Errorf("read the last audit of %s: %w", table, err)
+	}
+	for _, c := range body.Coverage {
+		if c.Table == table {
+			return c.Read, nil
+		}
+	}
+	return 0, nil
 }
 
 // Listed are the leaves that the manifest of the last audit lists.

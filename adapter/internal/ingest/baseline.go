@@ -85,7 +85,11 @@ func (s *session) untilRead(ctx context.Context, read func() error) error {
 // snapshot takes a table in for the first time, from where an earlier snapshot
 // of it stopped.
 func (s *session) snapshot(ctx context.Context, table string) error {
-	for {
+	if err := s.measure(table); err != nil {
+		return err
+	}
+	defer s.meter.End()
+	for read := uint64(0); ; {
 		after, err := s.snapshotAfter(table)
 		if err != nil {
 			return err
@@ -102,6 +106,8 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 		if err != nil {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
 		}
+		read += uint64(len(chunk.Rows))
+		s.meter.Read(read)
 		if err := s.settle(ctx); err != nil {
 			return err
 		}
@@ -161,6 +167,9 @@ func (s *session) acceptChunk(chunk tap.Chunk, w recordlog.Window, done bool) er
 			}
 		}
 		state := s.states[chunk.Table.Name]
+		if err := addTaken(b, chunk.Table.Name, len(state.After) == 0, len(chunk.Rows)); err != nil {
+			return err
+		}
 		state.After = slices.Clone(key)
 		if done {
 			state.Baselined, state.After, state.Since = true, nil, s.options.Now().UnixMilli()

@@ -51,7 +51,8 @@ type Ingest struct {
 	options Options
 	pace    pace
 	gate    gate
-	pausing sync.Mutex // orders pauses and their ends as they are recorded
+	meter   sweep.Meter // of snapshots and verifications
+	pausing sync.Mutex  // orders pauses and their ends as they are recorded
 
 	mu       sync.Mutex
 	session  *session      // while a tap is attached
@@ -90,6 +91,7 @@ type session struct {
 	described tap.Description
 	recorder  *rows.Recorder
 	tables    map[string]*tap.Table // as they stand now
+	estimates map[string]uint64     // of their rows, when the tap was attached
 	states    map[string]TableState
 	book      *cause.Book
 	doubts    []*doubt
@@ -125,7 +127,7 @@ func (i *Ingest) Run(ctx context.Context, t tap.Tap) error {
 
 // attach prepares a session from the log's state and the source's tables.
 func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
-	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table),
+	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table), estimates: make(map[string]uint64),
 		asides: make(map[string]aside), rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
 	for n := range i.options.Rules {
 		if r := &i.options.Rules[n]; r.Any() {
@@ -153,6 +155,9 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	listed, err := t.Tables(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the source's tables: %w", err)
+	}
+	for _, t := range listed {
+		s.estimates[t.Name] = t.EstimatedRows
 	}
 	if err := s.meetTables(listed); err != nil {
 		return nil, err

@@ -38,6 +38,13 @@ func (s *session) sweep(ctx context.Context, table string) (*sweep.Result, error
 	r, index := &renewer{session: s}, &indexer{session: s}
 	options := r.options()
 	options.Held = index.held(table)
+	about, err := s.About(table)
+	if err != nil {
+		return nil, err
+	}
+	s.meter.Begin(table, 0, about)
+	defer s.meter.End()
+	options.Progress = s.meter.Read
 	result, err := sweep.Run(ctx, s.Ingest, s.log, table, options)
 	if err != nil {
 		return nil, err

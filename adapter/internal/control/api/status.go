@@ -47,6 +47,20 @@ type TableStatus struct {
 	Covered bool     `json:"covered"`
 	Reason  string   `json:"reason,omitempty"` // why it is not covered
 	Notes   []string `json:"notes,omitempty"`
+	// Progress is that of taking the table in or verifying it, while it is read.
+	Progress *Progress `json:"progress,omitempty"`
+}
+
+// Progress is how far the reading of a table has come. What is not known is left
+// out: how many rows there are, and the rate in the first second and while reading
+// is paused.
+type Progress struct {
+	Table         string `json:"table"`
+	Rows          uint64 `json:"rows"` // read, from the table's start
+	AboutRows     uint64 `json:"about_rows,omitempty"`
+	Percent       int    `json:"percent,omitempty"` // 99 at most
+	RowsPerSecond uint64 `json:"rows_per_second,omitempty"`
+	SecondsLeft   uint64 `json:"seconds_left,omitempty"`
 }
 
 // LogStatus is the state of the record log.
@@ -90,7 +104,9 @@ type Anchored struct {
 
 // AuditStatus is when audits ran and run.
 type AuditStatus struct {
-	Running     bool       `json:"running"`
+	Running bool `json:"running"`
+	// Progress is that of the table which a running audit reads.
+	Progress    *Progress  `json:"progress,omitempty"`
 	LastVerdict string     `json:"last_verdict,omitempty"`
 	LastTime    *time.Time `json:"last_time"`
 	Next        *time.Time `json:"next"`
