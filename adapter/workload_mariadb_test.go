@@ -190,7 +190,8 @@ func (w *mixedWorkload) carriedOut() string {
 
 // idle lists the kinds of which the workload has done nothing yet.
 func (w *mixedWorkload) idle() (kinds []string) {
-	for kind, n := range map[string]uint64{"XA": w.xa.Load(), "ALTER": w.alterations.Load(), "MyISAM": w.myisam.Load(), "rotation": w.rotations.Load()} {
+	for kind, n := range map[string]uint64{"XA": w.xa.Load(), "ALTER": w.alterations.Load(), "TRUNCATE": w.truncations.Load(),
+		"MyISAM": w.myisam.Load(), "rotation": w.rotations.Load()} {
 		if n == 0 {
 			kinds = append(kinds, kind)
 		}
