@@ -151,6 +151,7 @@ func (e *effect) drop(r scanner) bool {
 		return true
 	case r.take("partition"):
 		r.take("if", "exists")
+		e.dropped = true
 		return e.part(r)
 	case r.at("system", "versioning"):
 		e.rewritten = true

@@ -86,12 +86,16 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		clear(s.shapes)
 		does := statement.effect(name, s.tap.folded)
 		change := tap.SchemaChange{Table: s.tap.shapes.intern(d.table()), Statement: statement.title,
-			Rewritten: does.rewritten || len(does.parted) > 0 || statement.keys(), Moved: does.moved}
+			Rewritten: does.rewritten || statement.keys(), Moved: does.moved}
 		if statement.lexemes == nil && former != nil {
 			change.Moved = statement.newColumns(former, d)
 		}
-		if does.emptied {
+		switch {
+		case does.emptied:
 			change.Removed = &tap.Removal{All: true}
+		case len(does.parted) > 0:
+			change.Removed = s.unparted(former, d, &does)
+			change.Rewritten = change.Rewritten || change.Removed == nil
 		}
 		if err := s.tell(change); err != nil {
 			return err

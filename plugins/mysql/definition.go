@@ -35,6 +35,7 @@ type definition struct {
 	// references are the foreign keys by which rows of this table change; their
 	// tables are named as the server does.
 	references []tap.Reference
+	parted     *partitioning // nil if it is not parted
 }
 
 // A parent is a table whose changes change rows of this one, by a foreign key.
@@ -148,6 +149,9 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 	}
 	if err := d.readCreated(ctx, db); err != nil {
 		return nil, fmt.Errorf("read age of table %s: %w", name, err)
+	}
+	if err := d.readPartitions(ctx, db, create); err != nil {
+		return nil, fmt.Errorf("read partitions of table %s: %w", name, err)
 	}
 	if err := d.readReferences(create); err != nil {
 		return nil, fmt.Errorf("read foreign keys of table %s: %w", name, err)

@@ -15,6 +15,7 @@ type effect struct {
 	moved     []tap.Moved
 	emptied   bool     // all rows are gone
 	parted    []string // partitions whose rows are gone
+	dropped   bool     // so are the partitions
 }
 
 var uncertain = effect{rewritten: true}

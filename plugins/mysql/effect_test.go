@@ -55,7 +55,7 @@ func TestEffectsOfStatements(t *testing.T) {
 		{query: "ALTER TABLE t DROP a, RENAME TO u", want: unknown},
 		{query: "ALTER IGNORE TABLE t ADD UNIQUE (a)", want: unknown},
 		{query: "ALTER TABLE t IMPORT TABLESPACE", want: unknown},
-		{query: "ALTER TABLE t DROP PARTITION p, `q`", want: effect{parted: []string{"p", "q"}}},
+		{query: "ALTER TABLE t DROP PARTITION p, `q`", want: effect{parted: []string{"p", "q"}, dropped: true}},
 		{query: "ALTER TABLE t TRUNCATE PARTITION ALL", want: effect{emptied: true}},
 		{query: "TRUNCATE t", want: effect{emptied: true}},
 		{query: "TRUNCATE TABLE emr.t WAIT 5", want: effect{emptied: true}},

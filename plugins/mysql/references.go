@@ -144,7 +144,9 @@ func (s *stream) define(ctx context.Context, name string) (*definition, error) {
 		return nil, err
 	}
 	s.known[name] = d
-	return d, s.doubtReferences(ctx, name)
+	err = s.doubtReferences(ctx, name)
+	d.partedBefore(s.unsure[name])
+	return d, err
 }
 
 // doubtReferences notes where the server is, after the definitions of some tables
@@ -153,12 +155,7 @@ func (s *stream) doubtReferences(ctx context.Context, names ...string) error {
 	if len(names) == 0 {
 		names = s.tap.tables
 	}
-	conn, err := s.tap.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close()
-	read, err := executedNow(ctx, conn)
+	read, err := executedNow(ctx, s.tap.db)
 	for _, name := range names {
 		s.unsure[name] = read
 	}

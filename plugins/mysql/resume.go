@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -146,8 +145,8 @@ func (t *Tap) checkHistory(ctx context.Context, p *position) (restarted bool, er
 	return restarted, nil
 }
 
-func executedNow(ctx context.Context, conn *sql.Conn) (gtidSet, error) {
-	rows, err := queryStrings(ctx, conn, "SELECT @@GLOBAL.gtid_binlog_pos")
+func executedNow(ctx context.Context, db querier) (gtidSet, error) {
+	rows, err := queryStrings(ctx, db, "SELECT @@GLOBAL.gtid_binlog_pos")
 	if err != nil {
 		return nil, fmt.Errorf("ask for executed GTIDs: %w", err)
 	}

@@ -110,7 +110,11 @@ func (s *stream) learn(ctx context.Context) error {
 		}
 		s.known[name], s.told[name] = d, s.tap.shapes.intern(d.table())
 	}
-	return nil
+	by, err := executedNow(ctx, s.tap.db)
+	for _, d := range s.known {
+		d.partedBefore(by)
+	}
+	return err
 }
 
 // run reads the log from where the stream is until that fails.

@@ -78,7 +78,8 @@ func TestWhatTriggersAndProceduresWriteIsStreamed(t *testing.T) {
 }
 
 // TestPartitionedTablesAreReadWhole: by stream and scan, also rows that go to
-// another partition; whatever is done to a partition makes the table suspect.
+// another partition; what is done to a partition whose rows are not told makes
+// the table suspect.
 func TestPartitionedTablesAreReadWhole(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -97,8 +98,7 @@ func TestPartitionedTablesAreReadWhole(t *testing.T) {
 			t.Errorf("%s: %s rows by pages, %s there", table, got, want)
 		}
 	}
-	for _, change := range []string{"ALTER TABLE emr.t TRUNCATE PARTITION low", "ALTER TABLE emr.t DROP PARTITION low",
-		"ALTER TABLE emr.m EXCHANGE PARTITION p1 WITH TABLE emr.x", "ALTER TABLE emr.m COALESCE PARTITION 1"} {
+	for _, change := range []string{"ALTER TABLE emr.m TRUNCATE PARTITION p2", "ALTER TABLE emr.m EXCHANGE PARTITION p1 WITH TABLE emr.x", "ALTER TABLE emr.m COALESCE PARTITION 1"} {
 		before := len(r.all())
 		s.Exec(change)
 		table := strings.Fields(change)[2]

@@ -51,6 +51,23 @@ sequence, is system-versioned by transaction, has an engine other than InnoDB,
 MyISAM and Aria, or has neither a primary key nor a unique key of NOT NULL
 columns that can stand in a key; prefixes of columns cannot. The period of a
 system-versioned table is left out of its rows.
+
+## Partitions
+
+The rows of a partition that is dropped or truncated go without a change of
+their own. The tap tells which they are from the partition's bounds as they were
+before the statement, if the table is parted by one column of its key:
+
+- RANGE, LIST, RANGE COLUMNS or LIST COLUMNS of an integer
+- RANGE COLUMNS or LIST COLUMNS of a DATE or DATETIME, whose bounds are dates in
+  full or dates and times without a fraction
+- RANGE of YEAR() of a DATE or DATETIME
+- RANGE of UNIX_TIMESTAMP() of a TIMESTAMP without a fraction
+
+Subpartitions make no difference. Of any other partition, of a LIST's DEFAULT, and
+where the tap was not running or behind another change of the table's definition,
+the whole table is verified instead. So it is with TO_DAYS(), which puts dates
+without a month or day, like 2024-00-00, elsewhere than among their neighbours.
 `
 
 // inKeys says which kinds can stand in a key.
