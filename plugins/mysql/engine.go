@@ -45,19 +45,24 @@ func (d *definition) addEngineNotes() {
 	if d.refused == "" && !d.snapshots() {
 		d.notes = append(d.notes, "its engine "+d.engine+" has no transactions: what a statement wrote stays when its "+
 			"transaction is rolled back, and rows that were written just before the server was killed may be in no log; "+
-			"a read holds writers up for as long as the server takes to copy one chunk, and a key without a row is looked "+
-			"for twice, a second apart")
+			"a read holds writers up for as long as one chunk takes to be read, and a key without a row is looked for twice, "+
+			"a second apart")
 	}
 }
 
-// selectOptions keep a result out of the server's query cache, which is for the
-// hospital's own queries, and make the server copy it before it sends it, where
-// the table stays locked against writers for as long as it is read.
-func (d *definition) selectOptions() string {
+// outOfCache keeps a result out of the server's query cache, which is for the
+// hospital's own queries.
+const outOfCache = "SQL_NO_CACHE "
+
+// bufferOption makes the server copy a result before it sends it, where the table
+// stays locked against writers for as long as it is read. A scan cannot have it:
+// the server returns such a copy in an order of its own, and applies the scan's
+// LIMIT to that.
+func (d *definition) bufferOption() string {
 	if d.snapshots() {
-		return "SQL_NO_CACHE "
+		return ""
 	}
-	return "SQL_NO_CACHE SQL_BUFFER_RESULT "
+	return "SQL_BUFFER_RESULT "
 }
 
 // fetchLate asks again for the keys that gave no row, once every writer that

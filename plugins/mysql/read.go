@@ -260,7 +260,7 @@ func (s *snapshot) scan(ctx context.Context, d *definition, after []row.Value, l
 		}
 		order += quoteName(d.columns[at].name)
 	}
-	return s.rows(ctx, d, where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args, func([]row.Value) bool { return true })
+	return s.rows(ctx, d, "", where.sql.String()+order+" LIMIT "+strconv.Itoa(limit), where.args, func([]row.Value) bool { return true })
 }
 
 // fetch reads the rows of some keys. The server compares by collation, so it
@@ -279,7 +279,7 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 		return nil, nil
 	}
 	table := d.table()
-	return s.rows(ctx, d, where.sql.String(), where.args, func(cells []row.Value) bool {
+	return s.rows(ctx, d, d.bufferOption(), where.sql.String(), where.args, func(cells []row.Value) bool {
 		return wanted[string(row.AppendKey(nil, table.KeyOf(cells)))]
 	})
 }
@@ -288,10 +288,10 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 // rows that are wanted. It ends early with the row by which the snapshot reaches
 // maxBytes. What the server would still send is not waited for: its end is that
 // of the connection.
-func (s *snapshot) rows(ctx context.Context, d *definition, condition string, args []any, wanted func(cells []row.Value) bool) (result []tap.Row, err error) {
+func (s *snapshot) rows(ctx context.Context, d *definition, options, condition string, args []any, wanted func(cells []row.Value) bool) (result []tap.Row, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	query := "SELECT " + d.selectOptions() + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
+	query := "SELECT " + outOfCache + options + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
 	statement, err := s.conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
