@@ -168,10 +168,10 @@ func (h *hole) owns(database, line string) bool {
 	})
 }
 
-// TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB is the matrix of issue 3:
-// a row of it is a hole.
+// TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB is a matrix:
+// a row of it is a hole of the log.
 func TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB(t *testing.T) {
-	checkHoles(t, slices.Concat(columnHoles(), keyHoles(), movedHoles(), unrecordedShapeHoles(), emptiedHoles(), convertedHoles()))
+	checkHoles(t, slices.Concat(columnHoles(), keyHoles(), movedHoles(), unrecordedShapeHoles(), emptiedHoles(), convertedHoles(), newColumnHoles()))
 }
 
 // columnHoles are changes of a table's columns.

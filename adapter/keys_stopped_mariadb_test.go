@@ -1,6 +1,7 @@
 package adapter_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
@@ -63,7 +64,7 @@ func lateKeyHoles() []hole {
 // TestColumnsAreThoseOfTheirTimeAfterAStop: what came while the sidecar was
 // stopped is read by the columns of then, and in their order.
 func TestColumnsAreThoseOfTheirTimeAfterAStop(t *testing.T) {
-	checkHolesWhileStopped(t, lateColumnHoles())
+	checkHolesWhileStopped(t, slices.Concat(lateColumnHoles(), newColumnHoles()))
 }
 
 func lateColumnHoles() []hole {

@@ -125,7 +125,11 @@ func (e *effect) add(r scanner) bool {
 	if !ok || r.done() || r.list[0].kind != lexWord {
 		return false
 	}
-	e.moved, e.rewritten = append(e.moved, tap.Moved{To: name}), true
+	e.moved = append(e.moved, tap.Moved{To: name})
+	if e.initials == nil {
+		e.initials = make(map[string]initial)
+	}
+	e.initials[strings.ToLower(name)] = readInitial(r)
 	return true
 }
 

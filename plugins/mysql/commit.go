@@ -86,7 +86,7 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		clear(s.shapes)
 		does := statement.effect(name, s.tap.folded)
 		change := tap.SchemaChange{Table: s.tap.shapes.intern(d.table()), Statement: statement.title,
-			Rewritten: does.rewritten || statement.keys(), Moved: does.moved}
+			Rewritten: does.rewritten || statement.keys(), Moved: does.movedIn(d)}
 		if statement.lexemes == nil && former != nil {
 			change.Moved = statement.newColumns(former, d)
 		}

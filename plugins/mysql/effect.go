@@ -13,9 +13,10 @@ type effect struct {
 	// be read with certainty; it then says nothing else.
 	rewritten bool
 	moved     []tap.Moved
-	emptied   bool     // all rows are gone
-	parted    []string // partitions whose rows are gone
-	dropped   bool     // so are the partitions
+	emptied   bool               // all rows are gone
+	parted    []string           // partitions whose rows are gone
+	dropped   bool               // so are the partitions
+	initials  map[string]initial // of new columns, by their lower-case names
 }
 
 var uncertain = effect{rewritten: true}
@@ -128,6 +129,24 @@ func (t *target) rename(r scanner) effect {
 			return uncertain
 		}
 	}
+}
+
+// movedIn returns the columns that move, with what new ones hold in a table that
+// is of a definition since.
+func (e *effect) movedIn(d *definition) []tap.Moved {
+	for n := range e.moved {
+		m := &e.moved[n]
+		if m.From != "" {
+			continue
+		}
+		initial := e.initials[strings.ToLower(m.To)]
+		c := initial.column() // by now it may have another name, or be gone
+		if at := d.find(m.To); at >= 0 {
+			c = &d.columns[at]
+		}
+		m.Holds = c.holds(initial)
+	}
+	return e.moved
 }
 
 // newColumns are the columns that a statement which cannot be read may have

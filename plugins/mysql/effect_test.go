@@ -43,9 +43,11 @@ func TestEffectsOfStatements(t *testing.T) {
 		{query: "ALTER TABLE t CHANGE a `B` ENUM('x', ')', 'y') COMMENT 'it''s, DROP c' AFTER d, DROP c",
 			want: effect{rewritten: true, moved: []tap.Moved{{From: "a", To: "B"}, {From: "c"}}}},
 		{query: `ALTER TABLE t ADD a VARCHAR(9) DEFAULT '\'', DROP b, ADD c VARCHAR(9) DEFAULT '\''`,
-			want: effect{rewritten: true, moved: []tap.Moved{{To: "a"}, {From: "b"}, {To: "c"}}}},
+			want: effect{moved: []tap.Moved{{To: "a"}, {From: "b"}, {To: "c"}},
+				initials: map[string]initial{"a": {initialString, "'", "varchar(9)"}, "c": {initialString, "'", "varchar(9)"}}}},
 		{query: `ALTER TABLE t COMMENT '\', DROP b, COMMENT '\'`, mode: sqlMode{noBackslash: true}, want: effect{moved: gone("b")}},
-		{query: "ALTER TABLE t ADD (a INT, b DECIMAL(5, 2), KEY (a))", want: effect{rewritten: true, moved: []tap.Moved{{To: "a"}, {To: "b"}}}},
+		{query: "ALTER TABLE t ADD (a INT, b DECIMAL(5, 2), KEY (a))", want: effect{moved: []tap.Moved{{To: "a"}, {To: "b"}},
+			initials: map[string]initial{"a": {kind: initialNull, declared: "int"}, "b": {kind: initialNull, declared: "decimal(5,2)"}}}},
 		{query: "ALTER TABLE t MODIFY a BIGINT", want: unknown},
 		{query: "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4", want: unknown},
 		{query: "ALTER TABLE t /*!50000 DROP a */", want: unknown},
@@ -69,8 +71,37 @@ func TestEffectsOfStatements(t *testing.T) {
 		{query: "RENAME TABLE a TO b, b TO c"},
 	} {
 		got := parseStatement([]byte("emr"), []byte(c.query), c.mode).effect("emr.t", false)
-		if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(effect{})); diff != "" {
+		if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(effect{}, initial{})); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", c.query, diff)
+		}
+	}
+}
+
+func TestWhatANewColumnHolds(t *testing.T) {
+	for definition, want := range map[string]initial{
+		"INT":                                    {initialNull, "", "int"},
+		"VARCHAR(9) NULL COMMENT 'DEFAULT 5'":    {initialNull, "", "varchar(9)"},
+		"INT NOT NULL":                           {initialZero, "", "int"},
+		"INT UNSIGNED NOT NULL DEFAULT 7 FIRST":  {initialNumber, "7", "int"},
+		"DECIMAL(5, 2) DEFAULT -1.50 NOT NULL":   {initialNumber, "-1.50", "decimal(5,2)"},
+		"BOOL DEFAULT TRUE":                      {initialNumber, "1", "bool"},
+		"VARCHAR(9) DEFAULT 'it''s' AFTER a":     {initialString, "it's", "varchar(9)"},
+		"ENUM('not', 'null') DEFAULT 'null'":     {initialString, "null", "enum(not,null)"},
+		"TEXT CHARACTER SET latin1 DEFAULT NULL": {initialNull, "", "text"},
+		"INT DEFAULT (1 + 1)":                    {},
+		"INT DEFAULT 1e3":                        {},
+		"VARCHAR(9) DEFAULT 'a' 'b'":             {},
+		"VARCHAR(9) DEFAULT _latin1'a'":          {},
+		"DATETIME DEFAULT CURRENT_TIMESTAMP":     {},
+		"TIMESTAMP":                              {},
+		"INT AUTO_INCREMENT":                     {},
+		"INT AS (a + 1)":                         {},
+		"INT PRIMARY KEY":                        {},
+		"VARCHAR(9":                              {},
+	} {
+		list, _ := scanLexemes([]byte(definition), sqlMode{})
+		if got := readInitial(scanner{list}); got != want {
+			t.Errorf("%s: %+v, want %+v", definition, got, want)
 		}
 	}
 }

@@ -172,8 +172,9 @@ func TestEachHoleThatLeavesASignIsTold(t *testing.T) {
 		{name: "truncate", schema: "TRUNCATE TABLE", emptied: true, statements: []string{"TRUNCATE TABLE emr.t"}},
 		{name: "truncate in a comment's shadow", schema: "TRUNCATE", emptied: true, statements: []string{
 			"USE emr", "/* hi */ TRUNCATE t"}},
-		{name: "alter", schema: "ALTER TABLE", rewritten: true, statements: []string{
+		{name: "alter", schema: "ALTER TABLE", statements: []string{
 			"ALTER TABLE emr.t ADD COLUMN added INT DEFAULT 7 FIRST"}},
+		{name: "another type", schema: "ALTER TABLE", rewritten: true, statements: []string{"ALTER TABLE emr.t MODIFY v TEXT"}},
 		{name: "alter in two phases", schema: "ALTER TABLE", rewritten: true, statements: []string{
 			"SET SESSION binlog_alter_two_phase=1", "ALTER TABLE emr.t MODIFY v VARCHAR(50)"}},
 		{name: "rename away and back", schema: "RENAME TABLE", rewritten: true, statements: []string{

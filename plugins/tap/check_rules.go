@@ -41,7 +41,13 @@ func checkEffects(change *SchemaChange) string {
 	from := make(map[string]bool)
 	for _, m := range change.Moved {
 		if m.From == "" {
+			if m.Holds != nil && !change.Table.holds(m.To, *m.Holds) {
+				return "it says that a new column holds what its type does not"
+			}
 			continue
+		}
+		if m.Holds != nil {
+			return "it says what a column holds that is not new"
 		}
 		if from[m.From] {
 			return "a column is moved twice"
@@ -59,6 +65,13 @@ func checkEffects(change *SchemaChange) string {
 		return ""
 	}
 	return checkPart(change.Table, r)
+}
+
+// holds reports whether a column of the table can hold a value. A tap that is
+// behind may tell of a column that has another name by now.
+func (t *Table) holds(name string, v row.Value) bool {
+	at := t.column(name)
+	return at < 0 || v.Fits(t.Columns[at].Type)
 }
 
 func checkPart(table *Table, r *Removal) string {

@@ -110,9 +110,26 @@ func (d *decoder) schema(in *tapv1.SchemaChange) error {
 		return broken("schema change of table "+table.Name, err.Error())
 	}
 	for _, m := range in.GetMoved() {
-		out.Moved = append(out.Moved, Moved{From: m.GetFrom(), To: m.GetTo()})
+		moved, err := movedFromWire(m)
+		if err != nil {
+			return broken("schema change of table "+table.Name, err.Error())
+		}
+		out.Moved = append(out.Moved, moved)
 	}
 	return d.sink.Schema(out)
+}
+
+func movedFromWire(in *tapv1.Moved) (Moved, error) {
+	out := Moved{From: in.GetFrom(), To: in.GetTo()}
+	if len(in.GetHolds()) == 0 {
+		return out, nil
+	}
+	cells, err := row.ParseKey(in.GetHolds())
+	if err != nil || len(cells) != 1 {
+		return out, errors.New("what a new column holds is not one canonical cell")
+	}
+	out.Holds = &cells[0]
+	return out, nil
 }
 
 func removalFromWire(in *tapv1.Removal) (*Removal, error) {

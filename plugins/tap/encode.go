@@ -64,7 +64,11 @@ func (e *encoder) Schema(change SchemaChange) error {
 			if !utf8.ValidString(m.From) || !utf8.ValidString(m.To) {
 				return 0, broken("schema change of table "+change.Table.Name, "the name of a column is not UTF-8")
 			}
-			out.Moved = append(out.Moved, &tapv1.Moved{From: m.From, To: m.To})
+			moved := &tapv1.Moved{From: m.From, To: m.To}
+			if m.Holds != nil {
+				moved.Holds = row.AppendKey(nil, []row.Value{*m.Holds})
+			}
+			out.Moved = append(out.Moved, moved)
 		}
 		batch.Events = append(batch.Events, &tapv1.Event{Event: &tapv1.Event_Schema{Schema: out}})
 		return proto.Size(out), nil

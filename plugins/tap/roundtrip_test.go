@@ -66,8 +66,19 @@ func removalOf(t *rapid.T, table *tap.Table) *tap.Removal {
 	return r
 }
 
-func movedOf(t *rapid.T) []tap.Moved {
+func movedOf(t *rapid.T, table *tap.Table) []tap.Moved {
 	var list []tap.Moved
+	for _, column := range table.Columns {
+		if !rapid.Bool().Draw(t, "new") {
+			continue
+		}
+		moved := tap.Moved{To: column.Name}
+		if rapid.Bool().Draw(t, "held") {
+			null := row.Null()
+			moved.Holds = &null
+		}
+		list = append(list, moved)
+	}
 	for _, from := range rapid.SliceOfNDistinct(rapid.StringN(1, 10, -1), 0, 3, rapid.ID[string]).Draw(t, "moved") {
 		list = append(list, tap.Moved{From: from, To: rapid.StringN(0, 10, -1).Draw(t, "to")})
 	}
@@ -92,7 +103,7 @@ func eventsOf(t *rapid.T) []any {
 			tables[1] = tableOf(t)
 			events = append(events, tap.SchemaChange{Position: bytesOf(t, 1), Table: tables[1],
 				Rewritten: rapid.Bool().Draw(t, "rewritten"), Statement: rapid.String().Draw(t, "statement"),
-				Removed: removalOf(t, tables[1]), Moved: movedOf(t)})
+				Removed: removalOf(t, tables[1]), Moved: movedOf(t, tables[1])})
 		default:
 			for range rapid.IntRange(1, 4).Draw(t, "changes") {
 				events = append(events, changeOf(t, rapid.SampledFrom(tables).Draw(t, "table")))

@@ -280,7 +280,12 @@ type Range struct{ From, To row.Value }
 
 // Moved is a column that got the name To, is gone if To is empty, or is new if
 // From is empty. With neither name, columns may be new that the tap cannot name.
-type Moved struct{ From, To string }
+type Moved struct {
+	From, To string
+	// Holds is of a new column: what each row that was there before holds in it by
+	// the statement; nil if the tap does not know exactly.
+	Holds *row.Value
+}
 
 // Sink takes a stream's events in order. A call blocks while the host is not
 // ready (back-pressure) and returns an error once the stream must end; Stream

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // moves reports whether columns got other names, or are gone.
@@ -54,9 +55,17 @@ func until(shapes []*Shape, columns []row.Column) []*Shape {
 	return shapes
 }
 
-// Unexplained returns which of some columns of a table, that a version does not
-// have, came otherwise than the source told since, before a place in the log.
-func (b *Book) Unexplained(table string, version uint64, columns []string, before uint64) []string {
+// An Added is a column that a table has and a version of its row has not, with
+// what the row holds in it.
+type Added struct {
+	Name string
+	Cell row.Value
+}
+
+// Unexplained returns which columns that a version does not have came otherwise
+// than the source told since, before a place in the log, or hold something else
+// than rows that were there before must.
+func (b *Book) Unexplained(table string, version uint64, columns []Added, before uint64) (names []string) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if !b.exact {
@@ -66,28 +75,45 @@ func (b *Book) Unexplained(table string, version uint64, columns []string, befor
 	if h := b.tables[table]; h != nil {
 		shapes = h.after(version, before)
 	}
-	return slices.DeleteFunc(columns, func(name string) bool { return came(shapes, name) })
+	for _, column := range columns {
+		if !came(shapes, column) {
+			names = append(names, column.Name)
+		}
+	}
+	return names
 }
 
-// came reports whether a column of a name is new by some of a table's shapes.
-func came(shapes []*Shape, name string) bool {
+// came reports whether a column is new by some of a table's shapes.
+func came(shapes []*Shape, column Added) bool {
 	for i, s := range shapes {
 		for _, m := range s.Moved {
-			if m.From != "" {
-				continue
-			}
-			if m.To == "" || sameName(m.To, name) {
+			if m.From == "" && (m.To == "" || isNow(m.To, column.Name, shapes[i+1:]) && holds(m, column.Cell, shapes[i+1:])) {
 				return true
-			}
-			now := m.To
-			for _, later := range shapes[i+1:] {
-				if now = later.moved(now); sameName(now, name) {
-					return true
-				}
 			}
 		}
 	}
 	return false
+}
+
+// isNow reports whether a column that came by a name has another one by some of
+// the shapes that followed, or has it still.
+func isNow(came, name string, followed []*Shape) bool {
+	if sameName(came, name) {
+		return true
+	}
+	for _, s := range followed {
+		if came = s.moved(came); sameName(came, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds reports whether a new column may hold a cell in a row that was there
+// before. What was converted since is not known.
+func holds(m tap.Moved, cell row.Value, followed []*Shape) bool {
+	return m.Holds == nil || row.Equal(*m.Holds, cell) ||
+		slices.ContainsFunc(followed, func(s *Shape) bool { return s.Converted })
 }
 
 // ColumnsTold reports whether every column that comes or goes is told.

@@ -28,45 +28,60 @@ type Shape struct {
 }
 
 // shapeFormat is the version of a shape's encoding.
-const shapeFormat = 1
+const shapeFormat = 2
 
-// Append appends the encoding: [1, table, leaf, columns, moved, converted, key,
-// former key].
+// Append appends the encoding: [2, table, leaf, columns, moved, converted, key,
+// former key]. Of each move it has the names and an array of what a new column
+// holds, with one cell or none.
 func (s *Shape) Append(b []byte) []byte {
 	b = dcbor.AppendUint(dcbor.AppendArray(b, 8), shapeFormat)
 	b = dcbor.AppendUint(dcbor.AppendText(b, s.Table), s.Leaf)
 	b = dcbor.AppendBytes(b, commit.AppendColumns(nil, s.Columns))
-	b = dcbor.AppendArray(b, 2*len(s.Moved))
+	b = dcbor.AppendArray(b, len(s.Moved))
 	for _, m := range s.Moved {
-		b = dcbor.AppendText(dcbor.AppendText(b, m.From), m.To)
+		b = dcbor.AppendText(dcbor.AppendText(dcbor.AppendArray(b, 3), m.From), m.To)
+		var holds []row.Value
+		if m.Holds != nil {
+			holds = []row.Value{*m.Holds}
+		}
+		b = row.AppendCells(b, holds)
 	}
 	b = dcbor.AppendUint(b, flag(s.Converted))
 	return appendTexts(appendTexts(b, s.Key), s.FormerKey)
 }
 
-// ParseShape reads what Append wrote.
+// ParseShape reads what Append wrote. It shares no memory with b.
 func ParseShape(b []byte) (*Shape, error) {
-	r := dcbor.NewReader(b)
+	r := dcbor.NewReader(slices.Clone(b))
 	r.ArrayOf(8)
 	if f := r.Uint(); r.Err() == nil && f != shapeFormat {
 		return nil, fmt.Errorf("%w: %d, this program knows %d", ErrFormat, f, shapeFormat)
 	}
 	s := &Shape{Table: r.Text(), Leaf: r.Uint()}
 	encoded := r.Bytes()
-	moved := readTexts(r)
+	s.Moved = readMoved(r)
 	s.Converted = r.Uint() == 1
 	s.Key, s.FormerKey = readTexts(r), readTexts(r)
 	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("parse a shape: %w", err)
-	}
-	for i := 0; i+1 < len(moved); i += 2 {
-		s.Moved = append(s.Moved, tap.Moved{From: moved[i], To: moved[i+1]})
 	}
 	var err error
 	if s.Columns, err = commit.ParseColumns(encoded); err != nil {
 		return nil, fmt.Errorf("parse a shape: %w", err)
 	}
 	return s, nil
+}
+
+func readMoved(r *dcbor.Reader) (list []tap.Moved) {
+	for n := r.Array(); n > 0 && r.Err() == nil; n-- {
+		r.ArrayOf(3)
+		m := tap.Moved{From: r.Text(), To: r.Text()}
+		if holds := row.ReadCells(r, nil); len(holds) > 0 {
+			m.Holds = &holds[0]
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 // AddShape adds a shape; its leaf is above that of the table's last one.

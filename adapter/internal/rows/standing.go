@@ -99,7 +99,7 @@ type image struct {
 	salts      []commit.Salt
 	lost       []bool   // columns of the version that the table no longer has
 	dropped    []bool   // those of which the source told it
-	added      []string // columns that the table has though nobody told that they came
+	added      []string // columns that the table has otherwise than was told
 	before     uint64   // what the log holds from here on was told after the read
 	converted  bool     // a column was found equal only after it was converted back
 }
@@ -186,28 +186,26 @@ func (c *Comparer) place(i *image, t *tap.Table, cells []row.Value) (fits bool) 
 		c.cells = append(c.cells, cell)
 	}
 	i.cells = c.cells
-	i.added = c.added(i, t)
+	i.added = c.added(i, t, cells)
 	return fits && i.added == nil
 }
 
 // added returns the columns that the table has beyond the version's, and that
-// nobody told of.
-func (c *Comparer) added(i *image, t *tap.Table) (names []string) {
+// nobody told of, or that hold otherwise than was told.
+func (c *Comparer) added(i *image, t *tap.Table, cells []row.Value) []string {
 	if c.book == nil {
 		return nil
 	}
+	var beyond []cause.Added
 	for at, taken := range c.taken {
 		if !taken {
-			names = append(names, t.Columns[at].Name)
+			beyond = append(beyond, cause.Added{Name: t.Columns[at].Name, Cell: cells[at]})
 		}
 	}
-	if names == nil {
+	if beyond == nil {
 		return nil
 	}
-	if names = c.book.Unexplained(t.Name, i.entry.Header.Index, names, i.before); len(names) == 0 {
-		return nil
-	}
-	return names
+	return c.book.Unexplained(t.Name, i.entry.Header.Index, beyond, i.before)
 }
 
 func (i *image) lose(column int, dropped bool) {

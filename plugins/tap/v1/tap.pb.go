@@ -1635,9 +1635,12 @@ func (x *Removal) GetRanges() []byte {
 }
 
 type Moved struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
-	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	From  string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To    string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// holds is the canonical array of the one cell that a new column has in rows
+	// that were there before; empty if it is not known.
+	Holds         []byte `protobuf:"bytes,3,opt,name=holds,proto3" json:"holds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1684,6 +1687,13 @@ func (x *Moved) GetTo() string {
 		return x.To
 	}
 	return ""
+}
+
+func (x *Moved) GetHolds() []byte {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
 }
 
 type ScanRequest struct {
@@ -2673,10 +2683,11 @@ const file_tap_proto_rawDesc = "" +
 	"\x03all\x18\x01 \x01(\bR\x03all\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\tR\x06column\x12\x16\n" +
 	"\x06values\x18\x03 \x01(\fR\x06values\x12\x16\n" +
-	"\x06ranges\x18\x04 \x01(\fR\x06ranges\"+\n" +
+	"\x06ranges\x18\x04 \x01(\fR\x06ranges\"A\n" +
 	"\x05Moved\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
-	"\x02to\x18\x02 \x01(\tR\x02to\"O\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
+	"\x05holds\x18\x03 \x01(\fR\x05holds\"O\n" +
 	"\vScanRequest\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\fR\x05after\x12\x14\n" +

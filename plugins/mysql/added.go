@@ -1,0 +1,262 @@
+package mysql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/emrbchain/emrbchain/crypto/row"
+)
+
+// An initial is what an ALTER TABLE says that rows which are there hold in a
+// column that it adds. The zero initial is not known.
+type initial struct {
+	kind     initialKind
+	text     string
+	declared string // the column's type as the statement writes it
+}
+
+type initialKind uint8
+
+const (
+	initialUnknown initialKind = iota
+	initialNull
+	initialZero   // NOT NULL without a default: what the type makes of it
+	initialNumber // as it is written
+	initialString
+)
+
+// readInitial reads the definition of a new column. It knows the usual defaults;
+// of all others, and of columns that the server fills by itself, it knows nothing.
+func readInitial(r scanner) initial {
+	if r.at("timestamp") || r.at("serial") {
+		return initial{}
+	}
+	declared, ok := r.declared()
+	if !ok {
+		return initial{}
+	}
+	value, fixed := initial{kind: initialNull}, false
+	for !r.done() {
+		switch {
+		case r.take("not", "null"):
+			if !fixed {
+				value.kind = initialZero
+			}
+		case r.take("default"):
+			value, fixed = r.literal(), true
+		case r.take("comment"), r.take("collate"), r.take("after"):
+			r.skip()
+		case r.at("auto_increment"), r.at("as"), r.at("generated"), r.at("on"), r.at("primary"), r.at("key"), r.at("unique"),
+			r.at("references"), r.at("check"), r.at("constraint"), r.at("serial"), r.at("ref_system_id"), r.at("with"), r.at("without"), r.at("("):
+			return initial{}
+		default:
+			r.skip()
+		}
+	}
+	if value.kind != initialUnknown {
+		value.declared = declared
+	}
+	return value
+}
+
+// declared reads a type and what stands in parentheses behind it.
+func (r *scanner) declared() (string, bool) {
+	word, ok := r.name()
+	if !ok {
+		return "", false
+	}
+	word = strings.ToLower(word)
+	if !r.at("(") {
+		return word, true
+	}
+	for depth := 0; !r.done(); {
+		switch {
+		case r.at("("):
+			depth++
+		case r.at(")"):
+			depth--
+		}
+		word += r.list[0].text
+		if r.skip(); depth == 0 {
+			return word, true
+		}
+	}
+	return "", false
+}
+
+// literal reads what follows DEFAULT, if that is a plain value.
+func (r *scanner) literal() initial {
+	if r.done() {
+		return initial{}
+	}
+	switch next := r.list[0]; {
+	case next.kind == lexString:
+		r.skip()
+		if !r.done() && r.list[0].kind == lexString { // strings side by side are one
+			return initial{}
+		}
+		return initial{kind: initialString, text: next.text}
+	case r.take("null"):
+		return initial{kind: initialNull}
+	case r.take("true"):
+		return initial{kind: initialNumber, text: "1"}
+	case r.take("false"):
+		return initial{kind: initialNumber, text: "0"}
+	}
+	return r.number()
+}
+
+// number reads [sign] digits [. digits].
+func (r *scanner) number() initial {
+	text := ""
+	if r.take("-") {
+		text = "-"
+	}
+	whole, ok := r.digits()
+	if !ok {
+		return initial{}
+	}
+	text += whole
+	if r.take(".") {
+		if whole, ok = r.digits(); !ok {
+			return initial{}
+		}
+		text += "." + whole
+	}
+	return initial{kind: initialNumber, text: text}
+}
+
+func (r *scanner) digits() (string, bool) {
+	if r.done() || r.list[0].kind != lexWord || !isDigits(r.list[0].text) {
+		return "", false
+	}
+	text := r.list[0].text
+	r.skip()
+	return text, true
+}
+
+func isDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+// column is a column of the type that a statement declares, as far as that alone
+// tells how values are stored.
+func (i initial) column() *column {
+	word, _, _ := strings.Cut(i.declared, "(")
+	c := &column{declared: i.declared}
+	switch word {
+	case "tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bool", "boolean":
+		c.kind = kindInt
+	case "decimal", "date", "datetime", "float", "double":
+		c.kind, _, _ = kindOf(word, i.declared)
+	default:
+		c.kind = kindSet // of which only null is known
+	}
+	return c
+}
+
+// holds returns the cell that an initial is in a column, nil where that is not
+// certain: where the server rounds, pads or converts.
+func (c *column) holds(i initial) *row.Value {
+	cell, ok := row.Null(), true
+	switch i.kind {
+	case initialNull:
+	case initialZero:
+		cell, ok = c.zero()
+	case initialNumber, initialString:
+		cell, ok = c.literal(i)
+	default:
+		ok = false
+	}
+	if !ok || c.omitted != "" || c.refused != "" {
+		return nil
+	}
+	return &cell
+}
+
+func (c *column) zero() (row.Value, bool) {
+	switch c.kind {
+	case kindText:
+		return row.NewText(charsetTag(c.charset), []byte{}), true
+	case kindBytes:
+		return row.NewBytes([]byte{}), true
+	case kindInt, kindUint, kindDecimal, kindFloat, kindDouble:
+		return c.literal(initial{kind: initialNumber, text: "0"})
+	}
+	return row.Value{}, false
+}
+
+func (c *column) literal(i initial) (row.Value, bool) {
+	switch c.kind {
+	case kindInt, kindUint:
+		if n, err := strconv.ParseInt(i.text, 10, 64); err == nil {
+			return row.NewInt(n), true
+		}
+		n, err := strconv.ParseUint(i.text, 10, 64)
+		return row.NewUint(n), err == nil
+	case kindDecimal:
+		_, fraction, _ := strings.Cut(i.text, ".")
+		_, scale, _ := strings.Cut(strings.TrimSuffix(c.declaredDecimal(), ")"), ",")
+		digits, err := strconv.Atoi(scale)
+		if err != nil || len(fraction) > digits {
+			return row.Value{}, false
+		}
+		v, err := row.NewDecimal([]byte(i.text))
+		return v, err == nil
+	case kindFloat, kindDouble:
+		n, err := strconv.ParseInt(i.text, 10, 24)
+		if err != nil || strings.Contains(c.declared, "(") {
+			return row.Value{}, false
+		}
+		if c.kind == kindFloat {
+			return row.NewFloat32(float32(n)), true
+		}
+		return row.NewFloat64(float64(n)), true
+	}
+	if i.kind != initialString {
+		return row.Value{}, false
+	}
+	return c.text(i.text)
+}
+
+// text returns the cell that a string is in a column.
+func (c *column) text(text string) (row.Value, bool) {
+	if !isASCII(text) {
+		return row.Value{}, false
+	}
+	var v row.Value
+	var err error
+	switch {
+	case c.kind == kindText && plainCharset(c.charset) && !(strings.HasPrefix(c.declared, "char(") && strings.HasSuffix(text, " ")):
+		v = row.NewText(charsetTag(c.charset), []byte(text))
+	case c.kind == kindBytes && strings.HasPrefix(c.declared, "varbinary("):
+		v = row.NewBytes([]byte(text))
+	case c.kind == kindEnum && plainCharset(c.charset):
+		v, err = c.enumOf(text)
+	case c.kind == kindDate && len(text) == len("2006-01-02"):
+		v, err = row.NewDate([]byte(text))
+	case c.kind == kindDateTime && len(text) == len("2006-01-02 03:04:05"):
+		v, err = row.NewDateTime([]byte(text))
+	default:
+		return v, false
+	}
+	return v, err == nil
+}
+
+// enumOf returns the cell of an ENUM's label.
+func (c *column) enumOf(text string) (row.Value, error) {
+	v := row.NewEnum(charsetTag(c.charset), []byte(text))
+	_, _, err := c.enumOperand(v)
+	return v, err
+}
+
+// isASCII reports whether a string is of printable ASCII alone, without a backslash,
+// and so the same bytes however the session read it.
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' || text[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
