@@ -57,7 +57,7 @@ func indexOptions(readOnly bool, buffer int) *opt.Options {
 		ReadOnly:                     readOnly,
 		ErrorIfMissing:               true,
 		WriteBuffer:                  buffer,
-		BlockCacheCapacity:           32 * opt.MiB,
+		BlockCacheCapacity:           16 * opt.MiB,
 		CompactionTableSize:          8 * opt.MiB,
 		CompactionTotalSize:          64 * opt.MiB,
 		Compression:                  opt.NoCompression,

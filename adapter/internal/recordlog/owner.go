@@ -42,7 +42,7 @@ type heldOwner struct {
 
 // Bounds on how many owner keys are kept unwrapped.
 const (
-	writerOwners = 1 << 15
+	writerOwners = 1 << 14
 	readerOwners = 1 << 14
 )
 
