@@ -36,3 +36,27 @@ func newColumnHoles() []hole {
 			forgeV, "found @ 3 v"),
 	}
 }
+
+// laterColumnHoles are new columns to which more is done before the first read.
+func laterColumnHoles() []hole {
+	late := func(name, table string, cause []string, edit string, edited ...string) hole {
+		return onTable(hole{name: name, cause: cause, late: true, edit: []string{edit}, edited: edited}, table, idAndV)
+	}
+	forge := func(column string) string { return `UPDATE @ SET ` + column + ` = 666 WHERE id = 3` }
+	add := `ALTER TABLE @ ADD n INT DEFAULT 5`
+	gap := late("a default, and a gap", "n_gap", []string{add}, forge("n"), "found @ 3 n", "found @ 20 ")
+	gap.after, gap.honest = []string{`SET SESSION binlog_row_image = MINIMAL`, `DELETE FROM n_gap WHERE id = 20`}, []string{"found @n_gap 20 "}
+	return []hole{
+		gap,
+		late("a default, and another column converted", "n_beside", []string{add, `ALTER TABLE @ MODIFY v VARCHAR(60)`}, forge("n"), "found @ 3 n"),
+		late("another default of the name", "n_twice", []string{add, `ALTER TABLE @ DROP n`, `ALTER TABLE @ ADD n INT DEFAULT 6`},
+			`UPDATE @ SET n = 5 WHERE id = 3`, "found @ 3 n"),
+		late("added where it is", "n_again", []string{add, `ALTER TABLE @ ADD COLUMN IF NOT EXISTS n INT DEFAULT 6`}, forgeV, "found @ 3 v"),
+		late("a name of two columns", "n_named", []string{`ALTER TABLE @ ADD n VARCHAR(9) DEFAULT '07'`, `ALTER TABLE @ RENAME COLUMN n TO m`, add},
+			forge("n"), "found @ 3 n"),
+		late("an unrecorded column of a name that was left", "n_left", []string{add, `ALTER TABLE @ RENAME COLUMN n TO m`},
+			add, eachRow("found", "n")...),
+		late("an escaped default", "n_escaped", []string{`ALTER TABLE @ ADD n VARCHAR(20) DEFAULT 'a\nb', ADD m VARCHAR(20) DEFAULT 'it\'s'`},
+			`UPDATE @ SET m = 'forged' WHERE id = 3`, "found @ 3 m"),
+	}
+}

@@ -171,7 +171,7 @@ func (h *hole) owns(database, line string) bool {
 // TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB is a matrix:
 // a row of it is a hole of the log.
 func TestEachHoleExplainsWhatItDidAndNothingElseOnMariaDB(t *testing.T) {
-	checkHoles(t, slices.Concat(columnHoles(), keyHoles(), movedHoles(), unrecordedShapeHoles(), emptiedHoles(), convertedHoles(), newColumnHoles()))
+	checkHoles(t, slices.Concat(columnHoles(), keyHoles(), movedHoles(), unrecordedShapeHoles(), emptiedHoles(), convertedHoles(), newColumnHoles(), laterColumnHoles()))
 }
 
 // columnHoles are changes of a table's columns.

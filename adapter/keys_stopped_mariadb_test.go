@@ -64,7 +64,7 @@ func lateKeyHoles() []hole {
 // TestColumnsAreThoseOfTheirTimeAfterAStop: what came while the sidecar was
 // stopped is read by the columns of then, and in their order.
 func TestColumnsAreThoseOfTheirTimeAfterAStop(t *testing.T) {
-	checkHolesWhileStopped(t, slices.Concat(lateColumnHoles(), newColumnHoles()))
+	checkHolesWhileStopped(t, slices.Concat(lateColumnHoles(), newColumnHoles(), laterColumnHoles()))
 }
 
 func lateColumnHoles() []hole {

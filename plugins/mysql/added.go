@@ -32,31 +32,47 @@ func readInitial(r scanner) initial {
 		return initial{}
 	}
 	declared, ok := r.declared()
-	if !ok {
+	read := columnWords{}
+	for ok && !r.done() {
+		ok = read.word(&r)
+	}
+	if !ok || read.null && read.notNull {
 		return initial{}
 	}
-	value, fixed := initial{kind: initialNull}, false
-	for !r.done() {
-		switch {
-		case r.take("not", "null"):
-			if !fixed {
-				value.kind = initialZero
-			}
-		case r.take("default"):
-			value, fixed = r.literal(), true
-		case r.take("comment"), r.take("collate"), r.take("after"):
-			r.skip()
-		case r.at("auto_increment"), r.at("as"), r.at("generated"), r.at("on"), r.at("primary"), r.at("key"), r.at("unique"),
-			r.at("references"), r.at("check"), r.at("constraint"), r.at("serial"), r.at("ref_system_id"), r.at("with"), r.at("without"), r.at("("):
-			return initial{}
-		default:
-			r.skip()
-		}
+	value := initial{kind: initialNull}
+	switch {
+	case read.value.kind != initialUnknown:
+		value = read.value
+	case read.notNull:
+		value.kind = initialZero
 	}
-	if value.kind != initialUnknown {
-		value.declared = declared
-	}
+	value.declared = declared
 	return value
+}
+
+// columnWords are those of a column's definition that decide what it holds.
+type columnWords struct {
+	null, notNull bool
+	value         initial // of DEFAULT
+}
+
+// word reads what is next in a column's definition, and reports whether it is
+// certain what that does to rows.
+func (w *columnWords) word(r *scanner) bool {
+	switch {
+	case r.take("not", "null"):
+		w.notNull = true
+	case r.take("null"):
+		w.null = true
+	case r.take("default"):
+		w.value = r.literal()
+		return w.value.kind != initialUnknown
+	case r.takeOne("comment", "collate", "after", "charset"), r.take("character", "set"):
+		r.skip()
+	default:
+		return r.takeOne("unsigned", "signed", "zerofill", "invisible", "compressed", "first")
+	}
+	return true
 }
 
 // declared reads a type and what stands in parentheses behind it.
@@ -139,18 +155,29 @@ func isDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// column is a column of the type that a statement declares, as far as that alone
-// tells how values are stored.
-func (i initial) column() *column {
+// valueKind is the kind of the type that a statement declares.
+func (i initial) valueKind() kind {
 	word, _, _ := strings.Cut(i.declared, "(")
-	c := &column{declared: i.declared}
 	switch word {
-	case "tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bool", "boolean":
-		c.kind = kindInt
-	case "decimal", "date", "datetime", "float", "double":
-		c.kind, _, _ = kindOf(word, i.declared)
-	default:
-		c.kind = kindSet // of which only null is known
+	case "integer", "bool", "boolean":
+		return kindInt
+	case "json":
+		return kindText
+	}
+	k, _, _ := kindOf(word, word)
+	return k
+}
+
+// column is the column of a name in a definition, which may be of a later
+// statement: the column may be gone by then, or have another type.
+func (i initial) column(name string, d *definition) *column {
+	at := d.find(name)
+	if at < 0 {
+		return &column{kind: i.valueKind(), declared: i.declared}
+	}
+	c := &d.columns[at]
+	if i.kind != initialNull && c.kind != i.valueKind() && (c.kind != kindUint || i.valueKind() != kindInt) {
+		return &column{omitted: "it is not the one that the statement added"}
 	}
 	return c
 }
@@ -177,7 +204,7 @@ func (c *column) holds(i initial) *row.Value {
 func (c *column) zero() (row.Value, bool) {
 	switch c.kind {
 	case kindText:
-		return row.NewText(charsetTag(c.charset), []byte{}), true
+		return row.NewText(charsetTag(c.charset), []byte{}), c.charset != ""
 	case kindBytes:
 		return row.NewBytes([]byte{}), true
 	case kindInt, kindUint, kindDecimal, kindFloat, kindDouble:

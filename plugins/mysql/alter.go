@@ -117,7 +117,7 @@ func (e *effect) add(r scanner) bool {
 		return true
 	}
 	r.take("column")
-	r.take("if", "not", "exists")
+	perhaps := r.take("if", "not", "exists")
 	if r.at("(") {
 		return e.addList(r)
 	}
@@ -125,7 +125,9 @@ func (e *effect) add(r scanner) bool {
 	if !ok || r.done() || r.list[0].kind != lexWord {
 		return false
 	}
-	e.moved = append(e.moved, tap.Moved{To: name})
+	if e.moved = append(e.moved, tap.Moved{To: name}); perhaps {
+		return true // it may be there, with what rows were given in it
+	}
 	if e.initials == nil {
 		e.initials = make(map[string]initial)
 	}

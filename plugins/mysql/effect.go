@@ -35,7 +35,11 @@ func (s *statement) effect(name string, folded bool) effect {
 	r := scanner{s.lexemes}
 	switch {
 	case r.take("alter"):
-		return t.alter(r)
+		out := t.alter(r)
+		if s.mode.emptyIsNull || slices.Contains(s.names, "primary") { // a default may mean NULL, or NULL a zero
+			out.initials = nil
+		}
+		return out
 	case r.take("truncate"):
 		r.take("table")
 		return t.emptiedBy(r, "wait", "nowait")
@@ -140,11 +144,7 @@ func (e *effect) movedIn(d *definition) []tap.Moved {
 			continue
 		}
 		initial := e.initials[strings.ToLower(m.To)]
-		c := initial.column() // by now it may have another name, or be gone
-		if at := d.find(m.To); at >= 0 {
-			c = &d.columns[at]
-		}
-		m.Holds = c.holds(initial)
+		m.Holds = initial.column(m.To, d).holds(initial)
 	}
 	return e.moved
 }

@@ -27,6 +27,7 @@ const (
 type sqlMode struct {
 	ansiQuotes  bool // "a" is an identifier
 	noBackslash bool // a backslash in a string stands for itself
+	emptyIsNull bool // the string without characters is NULL
 	// unknown says that the mode is not known, or that the text may be in a
 	// character set whose characters hold the bytes of signs.
 	unknown bool
@@ -42,6 +43,7 @@ const (
 	variableCatalog  = 6
 	modeANSIQuotes   = 4
 	modeNoBackslash  = 1 << 20
+	modeEmptyIsNull  = 1 << 32
 	lengthMode       = 8
 	lengthCharset    = 6
 	lengthShortValue = 4
@@ -74,6 +76,7 @@ func readMode(variables []byte, charsets map[uint64]string) sqlMode {
 		case variableMode:
 			bits := binary.LittleEndian.Uint64(rest)
 			m.ansiQuotes, m.noBackslash = bits&modeANSIQuotes != 0, bits&modeNoBackslash != 0
+			m.emptyIsNull = bits&modeEmptyIsNull != 0
 		case variableCharset:
 			m.unknown = !plainCharset(charsets[uint64(binary.LittleEndian.Uint16(rest))])
 			return m
@@ -142,7 +145,7 @@ func cutAfter(b []byte, mark string) []byte {
 }
 
 // quoted returns the text between quotes and what follows. A doubled quote
-// stands for itself, as does anything after a backslash where that escapes.
+// stands for itself; a backslash, where that escapes, changes what follows.
 func quoted(b []byte, escapes bool) (text string, rest []byte, ended bool) {
 	var out []byte
 	quote := b[0]
@@ -150,7 +153,7 @@ func quoted(b []byte, escapes bool) (text string, rest []byte, ended bool) {
 		switch {
 		case b[i] == '\\' && escapes && i+1 < len(b):
 			i++
-			out = append(out, b[i])
+			out = append(out, escaped(b[i])...)
 		case b[i] != quote:
 			out = append(out, b[i])
 		case i+1 < len(b) && b[i+1] == quote:
@@ -161,6 +164,27 @@ func quoted(b []byte, escapes bool) (text string, rest []byte, ended bool) {
 		}
 	}
 	return string(out), nil, false
+}
+
+// escaped returns what a character after a backslash stands for.
+func escaped(c byte) []byte {
+	switch c {
+	case '0':
+		return []byte{0}
+	case 'b':
+		return []byte{'\b'}
+	case 'n':
+		return []byte{'\n'}
+	case 'r':
+		return []byte{'\r'}
+	case 't':
+		return []byte{'\t'}
+	case 'Z':
+		return []byte{26}
+	case '%', '_':
+		return []byte{'\\', c}
+	}
+	return []byte{c}
 }
 
 // asWords returns the identifiers and keywords. A string in double quotes may be

@@ -40,6 +40,7 @@ type statement struct {
 	database string
 	names    []string
 	lexemes  []lexeme // the statement's own, nil if it cannot be read with certainty
+	mode     sqlMode
 }
 
 // concerns reports whether the statement may concern a table.
@@ -66,7 +67,7 @@ func (s *statement) keys() bool {
 
 // parseStatement reads a statement of the log that ran in a mode of SQL.
 func parseStatement(database, query []byte, mode sqlMode) *statement {
-	s := &statement{database: string(database)}
+	s := &statement{database: string(database), mode: mode}
 	list, sure := scanLexemes(query, mode)
 	if sure {
 		s.lexemes = innerLexemes(list)

@@ -48,6 +48,10 @@ func TestCheckedRefusesWhatBreaksTheContract(t *testing.T) {
 			Removed: &tap.Removal{All: true, Column: "id"}}}, "all rows and some"},
 		{"a column moved twice", everyVersion(), []any{placed(), tap.SchemaChange{Position: p, Table: patients(),
 			Moved: []tap.Moved{{From: "a", To: "b"}, {From: "a"}}}}, "moved twice"},
+		{"what a column holds that is not new", everyVersion(), []any{placed(), tap.SchemaChange{Position: p, Table: patients(),
+			Moved: []tap.Moved{{From: "a", To: "name", Holds: holding(row.Null())}}}}, "not new"},
+		{"a new column that holds another type", everyVersion(), []any{placed(), tap.SchemaChange{Position: p, Table: patients(),
+			Moved: []tap.Moved{{To: "id", Holds: holding(row.NewBool(true))}}}}, "its type does not"},
 		{"references of an insert", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Followed = tap.Followed })}, "as it was"},
 		{"references followed in an unknown way", everyVersion(), []any{placed(), with(func(c *tap.Change) {
 			c.Op, c.Before, c.Followed = tap.Update, c.After, 9
@@ -110,3 +114,5 @@ func TestCheckTableNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func holding(v row.Value) *row.Value { return &v }

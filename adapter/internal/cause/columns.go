@@ -55,65 +55,115 @@ func until(shapes []*Shape, columns []row.Column) []*Shape {
 	return shapes
 }
 
-// An Added is a column that a table has and a version of its row has not, with
-// what the row holds in it.
-type Added struct {
-	Name string
-	Cell row.Value
+// An Arrival is how a column came that a version of a row does not have.
+type Arrival struct {
+	// Told says that the source told that it came.
+	Told bool
+	// Holds is what the row must hold in it; nil if the source did not tell.
+	Holds *row.Value
+	// Types are those that the column has had since, in order, from that of Holds
+	// on; Converted says that values may have been converted.
+	Types     []row.Type
+	Converted bool
 }
 
-// Unexplained returns which columns that a version does not have came otherwise
-// than the source told since, before a place in the log, or hold something else
-// than rows that were there before must.
-func (b *Book) Unexplained(table string, version uint64, columns []Added, before uint64) (names []string) {
+// Arrived says how a column came that the table has as it was read, before a
+// place in the log, and that a version does not have.
+func (b *Book) Arrived(table string, version uint64, name string, columns []row.Column, before uint64) Arrival {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if !b.exact {
-		return nil
+	h := b.tables[table]
+	if h == nil {
+		return Arrival{Told: !b.exact}
 	}
-	var shapes []*Shape
-	if h := b.tables[table]; h != nil {
-		shapes = h.after(version, before)
-	}
-	for _, column := range columns {
-		if !came(shapes, column) {
-			names = append(names, column.Name)
+	shapes := until(h.after(version, before), columns)
+	for i, s := range slices.Backward(shapes) {
+		m := s.came(name)
+		switch {
+		case m == nil:
+			name = s.former(name)
+		case m.Holds == nil:
+			return Arrival{Told: true}
+		default:
+			return since(m, shapes[i+1:])
+		}
+		if name == "" {
+			break
 		}
 	}
-	return names
+	return Arrival{Told: !b.exact}
 }
 
-// came reports whether a column is new by some of a table's shapes.
-func came(shapes []*Shape, column Added) bool {
-	for i, s := range shapes {
+// came returns how a column of a name is new by a shape; nil if it is not. One
+// that the tap cannot name is none of those that were there.
+func (s *Shape) came(name string) *tap.Moved {
+	for i := range s.Moved {
+		m := &s.Moved[i]
+		if m.From == "" && (sameName(m.To, name) || m.To == "" && find(s.Columns, name) < 0) {
+			return m
+		}
+	}
+	return nil
+}
+
+// former returns the name that a column had before a shape; empty if what had its
+// name then is another column.
+func (s *Shape) former(name string) string {
+	for _, m := range s.Moved {
+		if sameName(m.To, name) {
+			return m.From
+		}
+	}
+	if s.moved(name) != name {
+		return ""
+	}
+	return name
+}
+
+// since is how a column arrived that some shapes followed.
+func since(m *tap.Moved, followed []*Shape) Arrival {
+	a := Arrival{Told: true, Holds: m.Holds, Types: []row.Type{m.Holds.Type()}}
+	name := m.To
+	for _, s := range followed {
+		a.Converted = a.Converted || s.Converted
+		name = s.moved(name)
+		if at := find(s.Columns, name); at >= 0 && s.Columns[at].Type != a.Types[len(a.Types)-1] {
+			a.Types = append(a.Types, s.Columns[at].Type)
+		}
+	}
+	return a
+}
+
+// A Newcomer is a column that came with a change of its table's shape.
+type Newcomer struct {
+	Name string // as it is now
+	Leaf uint64 // of the change
+}
+
+// Untold lists the columns of a table of which the source did not tell what the
+// rows that were there held when they came.
+func (b *Book) Untold(table string) (list []Newcomer) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[table]
+	if h == nil {
+		return nil
+	}
+	for i, s := range h.shapes {
 		for _, m := range s.Moved {
-			if m.From == "" && (m.To == "" || isNow(m.To, column.Name, shapes[i+1:]) && holds(m, column.Cell, shapes[i+1:])) {
-				return true
+			if m.From != "" || m.To == "" || m.Holds != nil {
+				continue
+			}
+			name := m.To
+			for _, later := range h.shapes[i+1:] {
+				name = later.moved(name)
+			}
+			if name != "" {
+				list = append(list, Newcomer{name, s.Leaf})
 			}
 		}
 	}
-	return false
-}
-
-// isNow reports whether a column that came by a name has another one by some of
-// the shapes that followed, or has it still.
-func isNow(came, name string, followed []*Shape) bool {
-	if sameName(came, name) {
-		return true
-	}
-	for _, s := range followed {
-		if came = s.moved(came); sameName(came, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// holds reports whether a new column may hold a cell in a row that was there
-// before. What was converted since is not known.
-func holds(m tap.Moved, cell row.Value, followed []*Shape) bool {
-	return m.Holds == nil || row.Equal(*m.Holds, cell) ||
-		slices.ContainsFunc(followed, func(s *Shape) bool { return s.Converted })
+	return list
 }
 
 // ColumnsTold reports whether every column that comes or goes is told.

@@ -108,10 +108,12 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 	return nil
 }
 
-// schemaFormat is the version of the body of schema entries: [2, table,
-// statement, rewritten, columns, refused, removed, names before and since]. Which
-// rows were removed is told as all, some or none, without values.
-const schemaFormat = 2
+// schemaFormat is the version of the body of schema entries: [3, table,
+// statement, rewritten, columns, refused, removed, moved]. Which rows were removed
+// is told as all, some or none, without values. Each column that moved has three
+// places: its names before and since, and 1 if the source told what rows hold in a
+// new one, which is not told here.
+const schemaFormat = 3
 
 func appendSchema(b *recordlog.Batch, c *tap.SchemaChange) (uint64, error) {
 	body := dcbor.AppendText(dcbor.AppendUint(dcbor.AppendArray(nil, 8), schemaFormat), c.Table.Name)
@@ -127,9 +129,10 @@ func appendSchema(b *recordlog.Batch, c *tap.SchemaChange) (uint64, error) {
 	default:
 		body = dcbor.AppendText(body, "some")
 	}
-	body = dcbor.AppendArray(body, 2*len(c.Moved))
+	body = dcbor.AppendArray(body, 3*len(c.Moved))
 	for _, m := range c.Moved {
 		body = dcbor.AppendText(dcbor.AppendText(body, m.From), m.To)
+		body = dcbor.AppendUint(body, flag(m.Holds != nil))
 	}
 	index, err := b.AppendEvent(commit.Schema, body)
 	if err != nil {

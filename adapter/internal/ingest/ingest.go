@@ -291,7 +291,8 @@ func unled(m rows.Mapping, states map[string]TableState) []string {
 	return []string{"whose its rows are stays unknown while table " + m.To + " is not covered"}
 }
 
-// notes returns what the attached tap says of a table.
+// notes returns what the attached tap says of a table, and what it could not say
+// of its columns.
 func (i *Ingest) notes(table string) []string {
 	i.mu.Lock()
 	s := i.session
@@ -301,10 +302,16 @@ func (i *Ingest) notes(table string) []string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t, ok := s.tables[table]; ok {
-		return slices.Clone(t.Notes)
+	t, ok := s.tables[table]
+	if !ok {
+		return nil
 	}
-	return nil
+	notes := slices.Clone(t.Notes)
+	for _, column := range s.book.Untold(table) {
+		notes = append(notes, fmt.Sprintf("column %s: not protected before leaf %d, with which it came: the source does not tell "+
+			"what rows held in it", column.Name, column.Leaf))
+	}
+	return notes
 }
 
 // announce wakes those who wait for a table's state to change, once the change

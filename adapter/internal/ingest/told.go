@@ -12,7 +12,8 @@ import (
 
 // What the source told of rows that changed without changes of their own is kept
 // in the log's named state: rules until every row that they concern was looked
-// at, for they speak of values; shapes for good, for they do not.
+// at, for they speak of values; shapes for good, for they speak of none but those
+// that a statement gave to all rows.
 const (
 	rulePrefix  = "ingest/rule/"
 	shapePrefix = "ingest/shape/"

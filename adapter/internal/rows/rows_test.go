@@ -2,6 +2,7 @@ package rows_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,6 +195,29 @@ func TestOldVersionsAreComparedByTheirOwnColumns(t *testing.T) {
 		shape := &tap.Table{Name: "t", Columns: table.Columns[:1], Key: []int{0}}
 		if equal, err := c.Matches(e, shape, []row.Value{row.NewInt(id)}); err != nil || equal != want {
 			t.Errorf("explained, id %d: equal %v, want %v: %v", id, equal, want, err)
+		}
+	}
+}
+
+// What a new column holds is followed through a conversion, as far as that tells
+// the same.
+func TestWhatANewColumnHoldsIsConvertedWithIt(t *testing.T) {
+	log, table := logtest.New(t), logtest.Table()
+	e, err := log.Entry(logtest.Record(t, log, table, 1, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	five := row.NewInt(5)
+	wider := &tap.Table{Name: "t", Columns: append(slices.Clone(table.Columns), row.Column{Name: "w", Type: row.Text}), Key: []int{0}}
+	book := cause.NewBook()
+	book.AddShape(&cause.Shape{Table: "t", Leaf: 1000, Moved: []tap.Moved{{To: "w", Holds: &five}}})
+	book.AddShape(&cause.Shape{Table: "t", Leaf: 1001, Columns: wider.Columns, Converted: true})
+	c := rows.NewComparer(log)
+	c.Accept(book)
+	for text, want := range map[string]bool{"5": true, "6": false, "": false} {
+		cells := []row.Value{row.NewInt(1), row.NewText("utf8", []byte("a")), row.NewText("utf8", []byte(text))}
+		if equal, err := c.Matches(e, wider, cells); err != nil || equal != want {
+			t.Errorf("%q: equal %v, want %v: %v", text, equal, want, err)
 		}
 	}
 }

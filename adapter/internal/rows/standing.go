@@ -196,16 +196,26 @@ func (c *Comparer) added(i *image, t *tap.Table, cells []row.Value) []string {
 	if c.book == nil {
 		return nil
 	}
-	var beyond []cause.Added
+	var names []string
 	for at, taken := range c.taken {
-		if !taken {
-			beyond = append(beyond, cause.Added{Name: t.Columns[at].Name, Cell: cells[at]})
+		if taken {
+			continue
+		}
+		name := t.Columns[at].Name
+		if !arrivedSo(c.book.Arrived(t.Name, i.entry.Header.Index, name, t.Columns, i.before), cells[at]) {
+			names = append(names, name)
 		}
 	}
-	if beyond == nil {
-		return nil
+	return names
+}
+
+// arrivedSo reports whether a cell is what a row must hold in a column that came.
+func arrivedSo(a cause.Arrival, cell row.Value) bool {
+	if a.Holds == nil {
+		return a.Told
 	}
-	return c.book.Unexplained(t.Name, i.entry.Header.Index, beyond, i.before)
+	held := func(v row.Value) bool { return row.Equal(v, *a.Holds) }
+	return held(cell) || a.Converted && leadsBack(cell, a.Types, held)
 }
 
 func (i *image) lose(column int, dropped bool) {
@@ -272,22 +282,24 @@ func (c *Comparer) convertedBack(i *image, column int) bool {
 	if !converted {
 		return false
 	}
-	// Back through the types that the column had in between, of which each has
-	// few cells, to the recorded one, of which the log is asked.
-	cells := []row.Value{i.cells[column]}
+	if !leadsBack(i.cells[column], types, func(v row.Value) bool { return i.had(column, v) }) {
+		return false
+	}
+	i.converted = true
+	return true
+}
+
+// leadsBack reports whether a cell is what the source made of one that was held,
+// in a column that has had some types since: back through those in between, of
+// which each has few cells, to the first one, of which it is asked.
+func leadsBack(cell row.Value, types []row.Type, held func(row.Value) bool) bool {
+	cells := []row.Value{cell}
 	for n := len(types) - 1; n > 0; n-- {
 		cells = backThrough(cells, types[n])
 	}
 	for _, cell := range cells {
-		if cell.Type() == types[0] && i.had(column, cell) {
-			i.converted = true
+		if cell.Type() == types[0] && held(cell) || slices.ContainsFunc(convert.Back(cell, types[0]), held) {
 			return true
-		}
-		for _, former := range convert.Back(cell, types[0]) {
-			if i.had(column, former) {
-				i.converted = true
-				return true
-			}
 		}
 	}
 	return false
