@@ -7,7 +7,7 @@ install_missing
 
 out=$work/out
 PATH=$PATH:/usr/sbin:/sbin go test -count=1 -timeout 25m -v -run 'OnMariaDB$|OnSQLite$|^TestABusyUntouched' \
-	-skip TestTheLastVersion ./adapter/ >"$out" 2>&1 || {
+	-skip '^TestTheLastVersion|^TestNothingIsLost' ./adapter/ >"$out" 2>&1 || {
 	grep -E '^ *--- FAIL|\.go:[0-9]+:|^FAIL|panic' "$out" | head -60
 	exit 1
 }
