@@ -31,7 +31,7 @@ const (
 
 const (
 	indexName     = "index"
-	defaultBuffer = 16 * opt.MiB // of changes before they go to a table
+	defaultBuffer = 8 * opt.MiB // of changes before they go to a table
 )
 
 // index is the log's database: tm-db over goleveldb. Readers see the snapshot
