@@ -66,7 +66,7 @@ func TestNothingIsLostNothingTwiceOnMariaDB(t *testing.T) {
 	k.betweenSubmitAndReceipt()
 	k.beforeAck()
 	k.work.stop()
-	k.mixed.resolveAll()
+	k.mixed.resolveAll(t)
 	k.settle()
 	k.compareWithReplica()
 	k.checkFindings(k.sidecar.Audit())
