@@ -58,7 +58,7 @@ func (t *target) named(r scanner) effect {
 			return uncertain
 		}
 	}
-	return effect{}
+	return effect{elsewhere: true}
 }
 
 // movesTwice reports whether a column moves twice, which no server does.

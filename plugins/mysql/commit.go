@@ -78,17 +78,23 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		if !statement.concerns(tableName(name)) {
 			continue
 		}
+		does := statement.effect(name, s.tap.folded)
+		if does.elsewhere && !statement.keys() {
+			continue
+		}
 		former := s.known[name]
 		d, err := s.define(ctx, name)
 		if err != nil {
 			return err
 		}
 		clear(s.shapes)
-		does := statement.effect(name, s.tap.folded)
 		change := tap.SchemaChange{Table: s.tap.shapes.intern(d.table()), Statement: statement.title,
 			Rewritten: does.rewritten || statement.keys(), Moved: does.movedIn(d)}
 		if statement.lexemes == nil && former != nil {
 			change.Moved = statement.newColumns(former, d)
+		}
+		if does.swapped {
+			change.Moved = exchanged(s.covered[name], change.Table)
 		}
 		switch {
 		case does.emptied:
@@ -111,8 +117,17 @@ func (s *stream) tell(change tap.SchemaChange) error {
 	if s.told[t.Name] == t && !change.Rewritten && change.Removed == nil && len(change.Moved) == 0 {
 		return nil
 	}
-	s.told[t.Name], change.Position = t, s.at.encode()
+	s.setTold(t)
+	change.Position = s.at.encode()
 	return s.sink.Schema(change)
+}
+
+// setTold notes how a table was told last.
+func (s *stream) setTold(t *tap.Table) {
+	s.told[t.Name] = t
+	if t.Refused == "" {
+		s.covered[t.Name] = t
+	}
 }
 
 // changes hands the rows of a transaction over, numbered from 1.

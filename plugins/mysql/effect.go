@@ -15,6 +15,8 @@ type effect struct {
 	moved     []tap.Moved
 	emptied   bool               // all rows are gone
 	parted    []string           // partitions whose rows are gone
+	swapped   bool               // another table may have the name
+	elsewhere bool               // it is of another table alone
 	dropped   bool               // so are the partitions
 	initials  map[string]initial // of new columns, by their lower-case names
 }
@@ -47,6 +49,8 @@ func (s *statement) effect(name string, folded bool) effect {
 		return t.drop(r)
 	case r.take("create", "or", "replace", "table"):
 		return t.emptiedBy(r, "")
+	case r.take("create", "table"):
+		return t.create(r)
 	case r.take("rename"):
 		return t.rename(r)
 	}
@@ -76,6 +80,15 @@ func (t *target) emptiedBy(r scanner, ends ...string) effect {
 		return uncertain
 	}
 	return effect{emptied: is, rewritten: !is}
+}
+
+// create reads CREATE TABLE, which may name a table to make another one like it.
+func (t *target) create(r scanner) effect {
+	r.take("if", "not", "exists")
+	if is, ok := t.is(&r); is || !ok {
+		return uncertain
+	}
+	return effect{elsewhere: true}
 }
 
 // drop reads DROP DATABASE and DROP TABLE.
@@ -125,7 +138,8 @@ func (t *target) rename(r scanner) effect {
 		if !readable {
 			return uncertain
 		}
-		out.rewritten = out.rewritten || is || to
+		out.swapped = out.swapped || is || to
+		out.rewritten = out.swapped
 		if r.done() {
 			return out
 		}
@@ -147,6 +161,25 @@ func (e *effect) movedIn(d *definition) []tap.Moved {
 		m.Holds = initial.column(m.To, d).holds(initial)
 	}
 	return e.moved
+}
+
+// exchanged are the columns that came with a table which has the name of another
+// since, and those that went with the former one.
+func exchanged(former, now *tap.Table) (moved []tap.Moved) {
+	if former == nil || now.Refused != "" {
+		return nil
+	}
+	for _, c := range former.Columns {
+		if !hasColumn(now, c.Name) {
+			moved = append(moved, tap.Moved{From: c.Name})
+		}
+	}
+	for _, c := range now.Columns {
+		if !hasColumn(former, c.Name) {
+			moved = append(moved, tap.Moved{To: c.Name})
+		}
+	}
+	return moved
 }
 
 // newColumns are the columns that a statement which cannot be read may have

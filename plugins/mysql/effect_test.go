@@ -30,8 +30,10 @@ func TestEffectsOfStatements(t *testing.T) {
 		{query: "ALTER TABLE t ALTER a SET DEFAULT 5, RENAME INDEX a TO b, ALGORITHM=COPY"},
 		{query: "ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (5))"},
 		{query: "ALTER TABLE t REORGANIZE PARTITION p, q INTO (PARTITION r VALUES LESS THAN (9))", want: unknown},
-		{query: "ALTER TABLE other DROP COLUMN t"},
-		{query: "ALTER TABLE other.t DROP COLUMN a"},
+		{query: "ALTER TABLE other DROP COLUMN t", want: effect{elsewhere: true}},
+		{query: "ALTER TABLE other.t DROP COLUMN a", want: effect{elsewhere: true}},
+		{query: "CREATE TABLE IF NOT EXISTS other LIKE t", want: effect{elsewhere: true}},
+		{query: "RENAME TABLE t TO old, new TO t", want: effect{rewritten: true, swapped: true}},
 		{query: "ALTER TABLE other EXCHANGE PARTITION p WITH TABLE t", want: unknown},
 		{query: "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE other", want: unknown},
 		{query: "ALTER TABLE t DROP a", want: effect{moved: gone("a")}},
@@ -67,7 +69,7 @@ func TestEffectsOfStatements(t *testing.T) {
 		{query: "CREATE OR REPLACE TABLE t (a INT)", want: effect{emptied: true}},
 		{query: "CREATE TABLE IF NOT EXISTS t (a INT)", want: unknown},
 		{query: "CREATE INDEX i ON t (a)"},
-		{query: "RENAME TABLE a TO b, emr.t TO u", want: unknown},
+		{query: "RENAME TABLE a TO b, emr.t TO u", want: effect{rewritten: true, swapped: true}},
 		{query: "RENAME TABLE a TO b, b TO c"},
 	} {
 		got := parseStatement([]byte("emr"), []byte(c.query), c.mode).effect("emr.t", false)

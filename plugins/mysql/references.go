@@ -123,7 +123,7 @@ func (d *definition) referencesOf(t *tap.Table) (list []tap.Reference) {
 }
 
 func hasColumn(t *tap.Table, name string) bool {
-	return slices.ContainsFunc(t.Columns, func(c row.Column) bool { return c.Name == name })
+	return slices.ContainsFunc(t.Columns, func(c row.Column) bool { return strings.EqualFold(c.Name, name) })
 }
 
 // asConfigured names tables of references as the configuration does.

@@ -37,6 +37,7 @@ type stream struct {
 	tables  map[string]string // configured names by their name in the log
 	known   map[string]*definition
 	told    map[string]*tap.Table // the last shape that the sink was given
+	covered map[string]*tap.Table // the last one that was not refused
 	// unsure holds, of the tables whose references were read while the stream ran,
 	// where the server was by then: until the stream is there, they may not have
 	// been in force.
@@ -102,13 +103,15 @@ func (t *Tap) fold(name string) string {
 
 // learn reads all definitions as they stand now.
 func (s *stream) learn(ctx context.Context) error {
-	s.known, s.told, s.unsure = make(map[string]*definition), make(map[string]*tap.Table), make(map[string]gtidSet)
+	s.known, s.unsure = make(map[string]*definition), make(map[string]gtidSet)
+	s.told, s.covered = make(map[string]*tap.Table), make(map[string]*tap.Table)
 	for _, name := range s.tap.tables {
 		d, err := readDefinition(ctx, s.tap.db, name)
 		if err != nil {
 			return err
 		}
-		s.known[name], s.told[name] = d, s.tap.shapes.intern(d.table())
+		s.known[name] = d
+		s.setTold(s.tap.shapes.intern(d.table()))
 	}
 	by, err := executedNow(ctx, s.tap.db)
 	for _, d := range s.known {

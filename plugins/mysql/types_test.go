@@ -84,7 +84,7 @@ it, where the logged statement leaves no doubt:
   utf8, latin1 or ascii.
 
 Of any other column it tells nothing: of expressions, generated and AUTO_INCREMENT
-columns, of BIT, TIME, SET, YEAR, BINARY, of columns with a key, a reference or a
+columns, of defaults of BIT, TIME, SET, YEAR and BINARY, of columns with a key, a reference or a
 CHECK in their definition, of ADD COLUMN IF NOT EXISTS, of a statement that changes
 the primary key, or ran with EMPTY_STRING_IS_NULL, and of columns that a table
 brings which RENAME puts in the place of another. What is read first is believed
