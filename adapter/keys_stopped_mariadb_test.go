@@ -86,5 +86,17 @@ func lateColumnHoles() []hole {
 			`INSERT INTO @ SELECT seq, 30 - seq, CONCAT('v', seq) FROM ` + sequence}, cause: []string{`UPDATE @ SET v = 'a' WHERE id = 11`,
 			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`, `UPDATE @ SET v = 'b' WHERE n = 12`, `DELETE FROM @ WHERE n = 13`},
 			edit: []string{forgeV}, edited: []string{"changed in a gap @ 27 ", "changed in a gap @ 3 "}}, "renumbered", ""),
+		onTable(hole{name: "a new row of another's number", before: []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
+			`INSERT INTO @ SELECT seq, 30 + seq, CONCAT('v', seq) FROM ` + sequence}, cause: []string{`UPDATE @ SET v = 'a' WHERE id = 11`,
+			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`, `INSERT INTO @ VALUES (40, 5, 'new')`, `UPDATE @ SET n = 6 WHERE n = 37`},
+			edit: []string{`DELETE FROM @ WHERE id = 9`}, edited: []string{"changed in a gap @ 9 "}}, "reused", ""),
+		onTable(hole{name: "a new row of the number of one that is gone", before: []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
+			`INSERT INTO @ SELECT seq, 30 + seq, CONCAT('v', seq) FROM ` + sequence}, cause: []string{`UPDATE @ SET v = 'a' WHERE id = 11`,
+			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`, `INSERT INTO @ VALUES (40, 5, 'new')`},
+			edit: []string{`DELETE FROM @ WHERE id = 5`}, edited: []string{"history broken @ 5 "}}, "reused_gone", ""),
+		onTable(hole{name: "a new row of another's number, then none", before: []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
+			`INSERT INTO @ SELECT seq, 30 + seq, CONCAT('v', seq) FROM ` + sequence}, cause: []string{`UPDATE @ SET v = 'a' WHERE id = 11`,
+			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`, `INSERT INTO @ VALUES (40, 5, 'new')`, `TRUNCATE TABLE @`}, late: true,
+			edit: []string{`INSERT INTO @ VALUES (40, 50, 'forged')`}, edited: []string{"found @ 50 "}}, "reused_emptied", ""),
 	}
 }

@@ -17,7 +17,9 @@ import (
 // A doubt is a change that does not follow from the row's last version, while
 // rules were told of other tables that may yet turn out to concern the row: which
 // rows those took, and so what else went with them, settle has not found yet. It
-// becomes a finding unless a rule from before it explains it by then.
+// becomes a finding unless a rule from before it explains it by then. So does a
+// row that was inserted with the key that another one had before the table was
+// given a key of other columns, unless that one is found under its new key.
 type doubt struct {
 	leaf    uint64 // the log's size when the change came
 	version uint64 // leaf of the last version
@@ -147,7 +149,7 @@ func (s *session) resolve(before uint64, last bool) (progress bool, err error) {
 			if err != nil {
 				return err
 			}
-			if !explained && !last {
+			if !explained && (!last || s.overtaken(d) && s.states[d.table.Name].Suspect) {
 				rest = append(rest, d)
 				continue
 			}
@@ -167,6 +169,25 @@ func (s *session) resolve(before uint64, last bool) (progress bool, err error) {
 	return progress, err
 }
 
+// overtaken reports whether a doubt is of a row that has another key since, and
+// whose former one another row was inserted with.
+func (s *session) overtaken(d *doubt) bool {
+	rekeyed := s.book.Barrier(d.table.Name)
+	return d.before == nil && d.version < rekeyed && rekeyed <= d.leaf
+}
+
+// caughtUp ends the doubt of a row that was overtaken: that version of it was
+// found under another key.
+func (s *session) caughtUp(b *recordlog.Batch, version uint64) {
+	s.doubts = slices.DeleteFunc(s.doubts, func(d *doubt) bool {
+		found := d.version == version && s.overtaken(d)
+		if found {
+			b.Set(d.name(), nil)
+		}
+		return found
+	})
+}
+
 // explains reports whether what was told explains a doubt, and follows what that
 // means for the rows that refer to it.
 func (f *follower) explains(d *doubt) (bool, error) {
@@ -183,7 +204,11 @@ func (f *follower) explains(d *doubt) (bool, error) {
 		}
 		return true, f.derive(found.Standing)
 	}
-	gone, moved, err := c.Gone(e, recordlog.Window{From: d.leaf, To: d.leaf})
+	now := d.leaf
+	if f.overtaken(d) {
+		now = f.batch.Next() // it may have gone later, and before it was found
+	}
+	gone, moved, err := c.Gone(e, recordlog.Window{From: now, To: now})
 	if err != nil || !gone.Equal && moved == nil {
 		return false, err
 	}

@@ -194,6 +194,7 @@ func (a *applier) renamed(c *tap.Change, taken bool) (bool, error) {
 	if err := a.rekey(a.batch, c.Table, c.Before, old, former.Head.Index == h.Index, taken); err != nil {
 		return false, err
 	}
+	a.caughtUp(a.batch, h.Index)
 	return true, a.derive(former.Standing)
 }
 
@@ -226,19 +227,19 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 }
 
 // doubted is broken, unless what was told of other tables may turn out to
-// explain it.
+// explain it, or the row may turn out to have another key.
 func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, before []row.Value, detail string) error {
 	if err := a.flush(); err != nil { // what was gathered may lead to it
 		return err
 	}
-	if !a.mayFollow(c.Table.Name) {
+	one := &doubt{leaf: a.batch.Next(), version: e.Header.Index, table: c.Table, before: before}
+	if !a.mayFollow(c.Table.Name) && !a.overtaken(one) {
 		return a.broken(c, key, e, d, detail)
 	}
-	f, err := a.broke(c, key, e, d, detail)
-	if err != nil {
+	var err error
+	if one.finding, err = a.broke(c, key, e, d, detail); err != nil {
 		return err
 	}
-	one := &doubt{leaf: a.batch.Next(), version: e.Header.Index, table: c.Table, before: before, finding: f}
 	a.batch.Set(one.name(), one.append(nil))
 	a.doubts = append(a.doubts, one)
 	return nil

@@ -120,6 +120,7 @@ func (r *renewer) rename(b *recordlog.Batch, one *sweep.Renewal, former []row.Va
 	if changed, err := r.changedSince(b, held, known, one.Window.To); err != nil || changed {
 		return false, err
 	}
+	r.caughtUp(b, one.Entry.Header.Index)
 	return true, r.rekey(b, one.Table, one.Cells, former, current, known && !held.Deleted)
 }
 
