@@ -102,6 +102,8 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		case len(does.parted) > 0:
 			change.Removed = s.unparted(former, d, &does)
 			change.Rewritten = change.Rewritten || change.Removed == nil
+		case statement.keepsParts():
+			s.keepParts(former, d)
 		}
 		if err := s.tell(change); err != nil {
 			return err

@@ -49,6 +49,7 @@ func openReads(s *settings) (*sql.DB, error) {
 		"sql_select_limit":       "18446744073709551615",
 		"system_versioning_asof": "DEFAULT",
 		"sql_quote_show_create":  "1",
+		"max_sort_length":        "65536", // else rows of keys that begin alike come in any order
 		"autocommit":             "1",
 		"completion_type":        "'NO_CHAIN'",
 		// A tap that is stopped holds a table's definition no longer than this.

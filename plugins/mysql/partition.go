@@ -23,6 +23,9 @@ type partitioning struct {
 	parts              []partition // in their order
 	// by is where the server was once this was read; it was in force by then.
 	by gtidSet
+	// before is as it was known before a statement that left the bounds of what
+	// was there as they were.
+	before *partitioning
 }
 
 // A partition has the values below a bound, or those of a list.
@@ -83,10 +86,11 @@ func (p *partitioning) place(name string) int {
 
 // left returns the partitioning after a statement took the rows of partitions.
 func (p *partitioning) left(does *effect) *partitioning {
-	if !does.dropped {
-		return p
-	}
 	left := *p
+	left.before = nil
+	if !does.dropped {
+		return &left
+	}
 	left.parts = slices.DeleteFunc(slices.Clone(p.parts), func(one partition) bool {
 		return slices.ContainsFunc(does.parted, func(name string) bool { return strings.EqualFold(one.name, name) })
 	})
@@ -100,27 +104,67 @@ func (d *definition) partedBefore(by gtidSet) {
 	}
 }
 
+// keepParts keeps what was known of partitions before the open statement, which
+// leaves their bounds: the table may have been read after later ones.
+func (s *stream) keepParts(former, now *definition) {
+	if former == nil || former.parted == nil {
+		return
+	}
+	before := *former.parted
+	if !before.by.covers(s.open.gtid) {
+		before.before = nil
+	}
+	now.knewParts(&before)
+}
+
+// knewParts notes how the table was parted at a place that the definition may
+// have been read behind.
+func (d *definition) knewParts(before *partitioning) {
+	if d.parted == nil {
+		d.parted = before
+		return
+	}
+	d.parted.before = before
+}
+
+// keepsParts reports whether a statement leaves the bounds of the partitions that
+// a table has, whatever it adds.
+func (s *statement) keepsParts() bool {
+	if s.class == statementIndex {
+		return true
+	}
+	r := scanner{s.lexemes}
+	return r.take("alter") && !slices.ContainsFunc(s.lexemes, func(l lexeme) bool {
+		return l.kind == lexWord && slices.Contains([]string{"by", "reorganize", "coalesce", "remove", "exchange", "convert", "rename"},
+			strings.ToLower(l.text))
+	})
+}
+
 // unparted returns which rows went with partitions by the open statement, nil if
-// that is not known: if the table was read after the statement, or is another
-// since. Its partitions are known then as they were left, whatever has become of
-// them until the table was read anew.
+// that is not known: if the table was read after the statement and nothing of it
+// is known from before, or if it is another since.
 func (s *stream) unparted(former, now *definition, does *effect) *tap.Removal {
-	if former == nil || former.parted == nil || former.parted.by.covers(s.open.gtid) || len(does.moved) > 0 ||
-		!equalTables(former.table(), now.table()) {
+	if former == nil || len(does.moved) > 0 || !equalTables(former.table(), now.table()) {
 		return nil
 	}
-	removed := former.removal(does.parted)
+	p := former.parted
+	for p != nil && p.by.covers(s.open.gtid) {
+		p = p.before
+	}
+	if p == nil {
+		return nil
+	}
+	removed := former.removal(p, does.parted)
 	if removed != nil {
-		now.parted = former.parted.left(does)
+		now.knewParts(p.left(does))
 	}
 	return removed
 }
 
 // removal returns which rows some partitions hold, nil if their bounds do not
 // tell it exactly.
-func (d *definition) removal(names []string) *tap.Removal {
-	p := d.parted
-	column, read := d.partedBy()
+func (d *definition) removal(p *partitioning, names []string) *tap.Removal {
+	column, read := d.partedBy(p)
 	if read == nil {
 		return nil
 	}
@@ -169,10 +213,10 @@ type readBound func(text string) (row.Value, error)
 
 // partedBy returns the column of the key by which the table is parted, and how
 // bounds of it are read; nil if it is parted otherwise.
-func (d *definition) partedBy() (string, readBound) {
+func (d *definition) partedBy(p *partitioning) (string, readBound) {
 	for _, i := range d.key {
 		c := &d.columns[i]
-		if read := c.bounds(d.parted); read != nil {
+		if read := c.bounds(p); read != nil {
 			return c.name, read
 		}
 	}

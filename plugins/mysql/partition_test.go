@@ -173,7 +173,13 @@ func TestPartitionsAreThoseOfBeforeTheStatement(t *testing.T) {
 		"ALTER TABLE emr.t TRUNCATE PARTITION d", "ALTER TABLE emr.t REORGANIZE PARTITION c, d INTO (PARTITION d VALUES LESS THAN (40))")
 	r.awaitParts(t, "rewritten", "rewritten", "rewritten")
 	s.Exec("ALTER TABLE emr.t TRUNCATE PARTITION d")
-	at := position(r.awaitParts(t, "10 to 40"))
+	r.awaitParts(t, "10 to 40")
+	// What is added leaves the bounds of what is there, and is known once it is read.
+	r.behind(s, "ALTER TABLE emr.t ADD PARTITION (PARTITION f VALUES LESS THAN (60))", "ALTER TABLE emr.t COMMENT 'by hand'",
+		"CREATE INDEX i ON emr.t (k)", "ALTER TABLE emr.t TRUNCATE PARTITION e", "ALTER TABLE emr.t TRUNCATE PARTITION d")
+	r.awaitParts(t, "40 to 50", "10 to 40")
+	s.Exec("ALTER TABLE emr.t DROP PARTITION f")
+	at := position(r.awaitParts(t, "50 to 60"))
 	r.end(t)
 	// It was stopped.
 	s.Exec("ALTER TABLE emr.t TRUNCATE PARTITION d")
