@@ -102,8 +102,8 @@ func (k *mixedKiller) compareWithReplica() {
 	}
 }
 
-// lastingDeviations are those that stay. A server that has just recovered may
-// still be ending XA transactions, whose end it logs before it shows it.
+// lastingDeviations are those that stay: source and replica are read one after the
+// other, and a server that has just recovered may still be at work in between.
 func (k *mixedKiller) lastingDeviations(table string) (keys []string) {
 	k.t.Helper()
 	for range 30 {

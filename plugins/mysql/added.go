@@ -248,7 +248,7 @@ func (c *column) literal(i initial) (row.Value, bool) {
 
 // text returns the cell that a string is in a column.
 func (c *column) text(text string) (row.Value, bool) {
-	if !isASCII(text) {
+	if !isPlain(text, c.charset) {
 		return row.Value{}, false
 	}
 	var v row.Value
@@ -275,15 +275,4 @@ func (c *column) enumOf(text string) (row.Value, error) {
 	v := row.NewEnum(charsetTag(c.charset), []byte(text))
 	_, _, err := c.enumOperand(v)
 	return v, err
-}
-
-// isASCII reports whether a string is of printable ASCII alone, without a backslash,
-// and so the same bytes however the session read it.
-func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' || text[i] == '\\' {
-			return false
-		}
-	}
-	return true
 }

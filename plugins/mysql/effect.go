@@ -13,12 +13,12 @@ type effect struct {
 	// be read with certainty; it then says nothing else.
 	rewritten bool
 	moved     []tap.Moved
+	initials  map[string]initial // of new columns, by their lower-case names
 	emptied   bool               // all rows are gone
 	parted    []string           // partitions whose rows are gone
+	dropped   bool               // so are the partitions
 	swapped   bool               // another table may have the name
 	elsewhere bool               // it is of another table alone
-	dropped   bool               // so are the partitions
-	initials  map[string]initial // of new columns, by their lower-case names
 }
 
 var uncertain = effect{rewritten: true}

@@ -44,15 +44,15 @@ func splitLabels(list string) []string {
 	return labels
 }
 
-// isPlain reports whether a label is ASCII, without the backslash that is
-// written in two ways, in a set that keeps ASCII as it is.
-func isPlain(label, charset string) bool {
+// isPlain reports whether a text is ASCII, without the backslash that is written
+// in two ways, in a set that keeps ASCII as it is.
+func isPlain(text, charset string) bool {
 	switch charset {
 	case "ucs2", "utf16", "utf16le", "utf32":
 		return false
 	}
-	for i := 0; i < len(label); i++ {
-		if label[i] >= 0x80 || label[i] == '\\' {
+	for i := 0; i < len(text); i++ {
+		if text[i] >= 0x80 || text[i] == '\\' {
 			return false
 		}
 	}
