@@ -134,16 +134,16 @@ func (s *stream) setTold(t *tap.Table) {
 
 // changes hands the rows of a transaction over, numbered from 1.
 func (s *stream) changes(x *transaction) error {
-	number := uint64(0)
-	prefix := x.gtid.String() + "/"
+	ids := eventIDs{prefix: x.gtid.String() + "/"}
 	return x.rows.each(func(r *rowEvent) error {
 		following := s.following(r)
+		change := tap.Change{Table: r.shape.table, Time: r.time}
 		for body := r.body; len(body) > 0; {
-			number++
-			change := tap.Change{Table: r.shape.table, Op: r.op, Time: r.time,
-				EventID: prefix + strconv.FormatUint(number, 10)}
+			change.Op, change.EventID, change.Followed = r.op, ids.take(), tap.NotFollowed
+			change.Before, change.After = nil, nil
+			s.memory.clear()
 			var err error
-			if body, err = r.next(body, &change); err != nil {
+			if body, err = r.next(&s.memory, body, &change); err != nil {
 				return fmt.Errorf("read transaction %s, table %s: %w", x.gtid, r.shape.table.Name, err)
 			}
 			if !settle(&change) {
@@ -160,9 +160,42 @@ func (s *stream) changes(x *transaction) error {
 	})
 }
 
+// eventIDs names the changes of a transaction by its GTID and their number in it,
+// from 1. It makes ever more names at once, as parts of one text.
+type eventIDs struct {
+	prefix string
+	last   uint64 // number that a name was made for
+	text   string // of the names that were made last
+	starts [mostIDs + 1]int32
+	next   int // the first that was not taken, of
+	made   int // so many
+}
+
+const mostIDs = 64 // made at once
+
+func (e *eventIDs) take() string {
+	if e.next == e.made {
+		e.make()
+	}
+	id := e.text[e.starts[e.next]:e.starts[e.next+1]]
+	e.next++
+	return id
+}
+
+func (e *eventIDs) make() {
+	e.next, e.made = 0, int(min(e.last+1, mostIDs))
+	text := make([]byte, 0, 2048)
+	for i := range e.made {
+		e.last++
+		text = strconv.AppendUint(append(text, e.prefix...), e.last, 10)
+		e.starts[i+1] = int32(len(text))
+	}
+	e.text = string(text)
+}
+
 // next reads one change and returns the bytes behind it.
-func (r *rowEvent) next(body []byte, change *tap.Change) ([]byte, error) {
-	cells, body, err := r.shape.image(body)
+func (r *rowEvent) next(m *memory, body []byte, change *tap.Change) ([]byte, error) {
+	cells, body, err := r.shape.image(m, body)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +206,7 @@ func (r *rowEvent) next(body []byte, change *tap.Change) ([]byte, error) {
 		change.Before = cells
 	case tap.Update:
 		change.Before = cells
-		change.After, body, err = r.shape.image(body)
+		change.After, body, err = r.shape.image(m, body)
 	}
 	return body, err
 }

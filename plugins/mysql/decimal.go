@@ -1,5 +1,7 @@
 package mysql
 
+import "strconv"
+
 // groupDigits is how many decimal digits stand in four bytes.
 const groupDigits = 9
 
@@ -16,33 +18,41 @@ func decimalBytes(meta uint16) int {
 	return whole/groupDigits*4 + digitBytes(whole%groupDigits) + scale/groupDigits*4 + digitBytes(scale%groupDigits)
 }
 
-// decodeDecimal writes a DECIMAL as text: big-endian groups of nine digits, the
-// short group outermost on both sides, the first bit inverted, and every bit
-// inverted if the number is negative.
-func decodeDecimal(b []byte, meta uint16) []byte {
+// appendDecimal writes a DECIMAL as text in normal form. It stands as big-endian
+// groups of nine digits, the short group outermost on both sides, the first bit
+// inverted, and every bit inverted if the number is negative.
+func appendDecimal(text, b []byte, meta uint16) []byte {
 	scale := int(meta & 0xff)
 	whole := int(meta>>8) - scale
-	text := make([]byte, 0, whole+scale+3)
-	flip := byte(0)
+	d := decimalReader{bytes: b, first: 0x80}
 	if b[0]&0x80 == 0 {
-		flip = 0xff
+		d.flip = 0xff
 		text = append(text, '-')
 	}
-	d := decimalReader{bytes: b, flip: flip, first: 0x80}
-	if whole == 0 {
+	start := len(text)
+	text = d.number(text, start, whole%groupDigits)
+	for range whole / groupDigits {
+		text = d.number(text, start, groupDigits)
+	}
+	if len(text) == start {
 		text = append(text, '0')
 	}
-	text = d.group(text, whole%groupDigits)
-	for range whole / groupDigits {
-		text = d.group(text, groupDigits)
-	}
-	if scale > 0 {
-		text = append(text, '.')
-	}
+	point := len(text)
+	text = append(text, '.')
 	for range scale / groupDigits {
 		text = d.group(text, groupDigits)
 	}
-	return d.group(text, scale%groupDigits)
+	text = d.group(text, scale%groupDigits)
+	for text[len(text)-1] == '0' {
+		text = text[:len(text)-1]
+	}
+	if len(text) > point+1 {
+		return text
+	}
+	if text = text[:point]; d.flip != 0 && string(text[start:]) == "0" {
+		text = append(text[:start-1], '0')
+	}
+	return text
 }
 
 // A decimalReader reads groups of digits from the front of its bytes.
@@ -52,14 +62,32 @@ type decimalReader struct {
 	first byte // inverts the sign bit of the first byte
 }
 
-// group reads the next digits, keeping their leading zeros.
-func (d *decimalReader) group(text []byte, digits int) []byte {
-	var n uint32
-	for _, b := range d.bytes[:digitBytes(digits)] {
+// take reads the next group, of so many digits.
+func (d *decimalReader) take(digits int) (n uint32) {
+	size := digitBytes(digits)
+	for _, b := range d.bytes[:size] {
 		n = n<<8 | uint32(b^d.flip^d.first)
 		d.first = 0
 	}
-	d.bytes = d.bytes[digitBytes(digits):]
+	d.bytes = d.bytes[size:]
+	return n
+}
+
+// number writes the next group of a number that begins at start, without zeros
+// before it.
+func (d *decimalReader) number(text []byte, start, digits int) []byte {
+	if len(text) > start {
+		return d.group(text, digits)
+	}
+	if n := d.take(digits); n > 0 {
+		text = strconv.AppendUint(text, uint64(n), 10)
+	}
+	return text
+}
+
+// group writes the next group, keeping its zeros.
+func (d *decimalReader) group(text []byte, digits int) []byte {
+	n := d.take(digits)
 	start := len(text)
 	for range digits {
 		text = append(text, '0')

@@ -4,65 +4,86 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
 )
 
+// A memory holds the cells of the images of one change, and is used again for the
+// next.
+type memory struct {
+	cells []row.Value
+	text  []byte // that decimals and moments are written as
+}
+
+// clear makes room for another change.
+func (m *memory) clear() { m.cells, m.text = m.cells[:0], m.text[:0] }
+
+// image returns room for the cells of one image, which may hold another's yet.
+func (m *memory) image(columns int) []row.Value {
+	start := len(m.cells)
+	m.cells = slices.Grow(m.cells, columns)[:start+columns]
+	return m.cells[start : start+columns : start+columns]
+}
+
+// written returns what was appended to the memory's text.
+func (m *memory) written(text []byte) []byte {
+	start := len(m.text)
+	m.text = text
+	return text[start:len(text):len(text)]
+}
+
 // image reads one row image of the shape from the front of body and returns
-// the rest. Values share the memory of body. A history row of a system-versioned
+// the rest. Values share the memory of m and of body. A history row of a system-versioned
 // table has no cells.
-func (s *shape) image(body []byte) (cells []row.Value, rest []byte, err error) {
+func (s *shape) image(m *memory, body []byte) (cells []row.Value, rest []byte, err error) {
 	nulls := (len(s.columns) + 7) / 8
 	if len(body) < nulls {
 		return nil, nil, errShort
 	}
 	bitmap, body := body[:nulls], body[nulls:]
-	cells = make([]row.Value, 0, len(s.table.Columns))
-	ended := false
+	cells = m.image(len(s.columns))
+	next, ended := 0, false
 	for i := range s.columns {
 		c := &s.columns[i]
-		cell := row.Null()
-		if bitmap[i/8]&(1<<(i%8)) == 0 {
-			var value []byte
-			value, body, err = c.cut(body)
-			switch {
-			case err != nil:
-			case c.rowEnd:
-				var endless bool
-				endless, err = c.endless(value)
-				ended = !endless
-			case !c.omitted:
-				cell, err = c.decode(value)
+		if bitmap[i/8]&(1<<(i%8)) != 0 {
+			if !c.omitted {
+				cells[next] = row.Null()
+				next++
 			}
-			if err != nil {
-				return nil, nil, fmt.Errorf("decode column %s: %w", c.name, err)
-			}
+			continue
 		}
-		if !c.omitted {
-			cells = append(cells, cell)
+		width := c.fixed
+		if c.head > 0 {
+			if len(body) < c.head {
+				return nil, nil, errShort
+			}
+			width, body = int(littleEndian(body[:c.head])), body[c.head:] // four bytes at most
+		}
+		if width > len(body) {
+			return nil, nil, errShort
+		}
+		value := body[:width:width]
+		body = body[width:]
+		switch {
+		case c.rowEnd:
+			var endless bool
+			endless, err = c.endless(value)
+			ended = !endless
+		case !c.omitted:
+			err = c.decode(&cells[next], m, value)
+			next++
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("decode column %s: %w", c.name, err)
 		}
 	}
 	if ended {
-		cells = nil
+		return nil, body, nil
 	}
-	return cells, body, nil
-}
-
-// cut takes the bytes of one value from the front of body.
-func (c *wireColumn) cut(body []byte) (value, rest []byte, err error) {
-	width := uint64(c.fixed)
-	if c.head > 0 {
-		if len(body) < c.head {
-			return nil, nil, errShort
-		}
-		width, body = littleEndian(body[:c.head]), body[c.head:]
-	}
-	if width > uint64(len(body)) {
-		return nil, nil, errShort
-	}
-	return body[:width:width], body[width:], nil
+	return cells[:next:next], body, nil
 }
 
 // measure works out from the type on the wire how long values are: always
@@ -137,44 +158,45 @@ func lengthBytes(longest int) int {
 	return 1
 }
 
-// decode turns a value's bytes into a cell.
-func (c *wireColumn) decode(b []byte) (row.Value, error) {
+// decode sets a cell to what a value's bytes stand for.
+func (c *wireColumn) decode(cell *row.Value, m *memory, b []byte) (err error) {
 	if c.wire == wireBlobCompressed || c.wire == wireVarcharCompressed {
-		var err error
 		if b, err = expand(b, c.longest()); err != nil {
-			return row.Value{}, err
+			return err
 		}
 	}
 	switch c.kind {
 	case kindInt:
 		shift := 64 - 8*len(b)
-		return row.NewInt(int64(littleEndian(b)<<shift) >> shift), nil
+		*cell = row.NewInt(int64(littleEndian(b)<<shift) >> shift)
 	case kindUint:
-		return row.NewUint(littleEndian(b)), nil
+		*cell = row.NewUint(littleEndian(b))
 	case kindYear, kindYear2:
-		return decodeYear(b), nil
+		*cell = decodeYear(b)
 	case kindDecimal:
-		return row.NewDecimal(decodeDecimal(b, c.meta))
+		*cell = row.FromNormal(row.Decimal, m.written(appendDecimal(m.text, b, c.meta)))
 	case kindFloat:
-		return row.NewFloat32(math.Float32frombits(binary.LittleEndian.Uint32(b))), nil
+		*cell = row.NewFloat32(math.Float32frombits(binary.LittleEndian.Uint32(b)))
 	case kindDouble:
-		return row.NewFloat64(math.Float64frombits(binary.LittleEndian.Uint64(b))), nil
+		*cell = row.NewFloat64(math.Float64frombits(binary.LittleEndian.Uint64(b)))
 	case kindBit:
-		return row.NewBits(bigEndian(b)), nil
+		*cell = row.NewBits(bigEndian(b))
 	case kindText:
-		return row.NewText(c.charset, b), nil
+		*cell = row.NewText(c.charset, b)
 	case kindBytes:
-		return row.NewBytes(b), nil
+		*cell = row.NewBytes(b)
 	case kindBinary, kindInet6, kindInet4:
-		return row.NewBytes(pad(b, c.length)), nil
+		*cell = row.NewBytes(pad(b, c.length))
 	case kindUUID:
-		return row.NewUUID(pad(b, c.length))
+		*cell, err = row.NewUUID(pad(b, c.length))
 	case kindEnum:
-		return c.decodeEnum(b)
+		err = c.decodeEnum(cell, b)
 	case kindSet:
-		return c.decodeSet(b)
+		*cell, err = c.decodeSet(b)
+	default:
+		err = c.decodeTemporal(cell, m, b)
 	}
-	return c.decodeTemporal(b)
+	return err
 }
 
 // longest returns how many bytes a value of a COMPRESSED column can have.
@@ -202,15 +224,17 @@ func pad(b []byte, length int) []byte {
 	return padded
 }
 
-func (c *wireColumn) decodeEnum(b []byte) (row.Value, error) {
+func (c *wireColumn) decodeEnum(cell *row.Value, b []byte) error {
 	index := littleEndian(b)
 	switch {
 	case index == 0:
-		return row.NewEnumError(c.charset), nil
+		*cell = row.NewEnumError(c.charset)
 	case index > uint64(len(c.labels)):
-		return row.Value{}, fmt.Errorf("ENUM without its label in the log")
+		return fmt.Errorf("ENUM without its label in the log")
+	default:
+		*cell = row.NewEnum(c.charset, c.labels[index-1])
 	}
-	return row.NewEnum(c.charset, c.labels[index-1]), nil
+	return nil
 }
 
 func (c *wireColumn) decodeSet(b []byte) (row.Value, error) {

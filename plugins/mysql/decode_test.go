@@ -51,16 +51,20 @@ func wideShape() *shape {
 
 // readImages reads all images of a body as a stream would, and returns how many.
 func (s *shape) readImages(body []byte) (n int, err error) {
-	r := &rowEvent{shape: s, op: tap.Insert}
+	r, m := &rowEvent{shape: s, op: tap.Insert}, memory{}
 	for ; len(body) > 0; n++ {
 		var change tap.Change
-		if body, err = r.next(body, &change); err != nil {
+		m.clear()
+		if body, err = r.next(&m, body, &change); err != nil {
 			return n, err
 		}
 		for i, c := range change.After {
 			if !c.Fits(s.table.Columns[i].Type) {
 				return n, fmt.Errorf("cell %d is %s, want %s: %w", i, c.Type(), s.table.Columns[i].Type, errMisfit)
 			}
+		}
+		if _, err := row.ParseKey(row.AppendKey(nil, change.After)); err != nil {
+			return n, fmt.Errorf("%w: %w", err, errMisfit)
 		}
 	}
 	return n, nil
@@ -81,7 +85,7 @@ func allowance(bytes int) uint64 { return 4<<20 + uint64(bytes)*40_000 }
 
 // FuzzRowImage: whatever bytes come as a table map and as its rows, they are
 // read or refused, with no panic, no loop without end and no memory beyond what
-// the bytes are worth; and what is read fits the table.
+// the bytes are worth; and what is read fits the table and is in normal form.
 func FuzzRowImage(f *testing.F) {
 	wide := wideShape()
 	for _, body := range [][]byte{{}, make([]byte, 300), append([]byte{0xff, 0xff, 0xff, 0xff}, make([]byte, 60)...),
@@ -179,7 +183,8 @@ func TestDecodeTemporalValues(t *testing.T) {
 		{wireColumn{kind: kindDate}, []byte{0, 0, 0}, "0000-00-00"},
 		{wireColumn{kind: kindDateTime}, []byte{0x80, 0, 0, 0, 0}, "0000-00-00T00:00:00"},
 	} {
-		v, err := c.column.decode(c.bytes)
+		var v row.Value
+		err := c.column.decode(&v, &memory{}, c.bytes)
 		if err != nil || v.Display() != c.want {
 			t.Errorf("%x is %s, %v; want %s", c.bytes, v.Display(), err, c.want)
 		}

@@ -1,6 +1,9 @@
 package mysql
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // errShort says that an event ended before its parts did.
 var errShort = errors.New("it is cut short")
@@ -47,6 +50,16 @@ func (r *reader) packed() uint64 {
 func (r *reader) text() []byte { return r.take(r.packed()) }
 
 func littleEndian(b []byte) uint64 {
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	case 8:
+		return binary.LittleEndian.Uint64(b)
+	}
 	var n uint64
 	for i := len(b) - 1; i >= 0; i-- {
 		n = n<<8 | uint64(b[i])

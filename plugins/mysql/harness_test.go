@@ -106,7 +106,7 @@ func (r *recorder) add(event any) error {
 	return nil
 }
 
-func (r *recorder) Change(c tap.Change) error       { return r.add(c) }
+func (r *recorder) Change(c tap.Change) error       { c.Detach(); return r.add(c) }
 func (r *recorder) Commit(c tap.Commit) error       { return r.add(c) }
 func (r *recorder) Fence(f tap.Fence) error         { return r.add(f) }
 func (r *recorder) Gap(g tap.Gap) error             { return r.add(g) }

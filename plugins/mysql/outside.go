@@ -98,13 +98,14 @@ func (o *outsider) acting(op tap.Op, event *replication.BinlogEvent, rows *repli
 
 // moved returns the references to columns that an update changed in any row.
 func (o *outsider) moved(possible []outsideChild, body []byte) (acts []outsideChild, err error) {
-	hit := make([]bool, len(possible))
+	hit, m := make([]bool, len(possible)), memory{}
 	for len(body) > 0 {
+		m.clear()
 		var before, after []row.Value
-		if before, body, err = o.shape.image(body); err != nil {
+		if before, body, err = o.shape.image(&m, body); err != nil {
 			return nil, err
 		}
-		if after, body, err = o.shape.image(body); err != nil {
+		if after, body, err = o.shape.image(&m, body); err != nil {
 			return nil, err
 		}
 		for i, c := range possible {

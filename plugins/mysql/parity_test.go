@@ -343,6 +343,7 @@ func (s *images) Change(c tap.Change) error {
 		}
 		delete(rows, key)
 	}
+	c.Detach()
 	if c.After != nil {
 		key := show(c.After[:1])
 		if rows[key] != nil {

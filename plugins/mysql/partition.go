@@ -317,5 +317,5 @@ func secondsBound(text string) (row.Value, error) {
 	if err != nil {
 		return row.Value{}, err
 	}
-	return row.NewTimestamp(appendInstant(seconds, 0, 0))
+	return row.NewTimestamp(appendInstant(nil, seconds, 0, 0))
 }

@@ -33,6 +33,7 @@ type stream struct {
 	unfound string // why the log is read by its files
 	read    bool   // a transaction was read since the log was opened
 	open    transaction
+	memory  memory
 	held    map[xid]*heldXA   // prepared and not resolved
 	tables  map[string]string // configured names by their name in the log
 	known   map[string]*definition

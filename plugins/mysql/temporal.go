@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -17,70 +18,73 @@ func pairs(digits uint16) uint16 { return 2 * uint16(fractionBytes(digits)) }
 
 // decodeTemporal reads DATE and the TIME, DATETIME and TIMESTAMP formats of
 // MySQL 5.6 and later, which are big-endian, and those from before.
-func (c *wireColumn) decodeTemporal(b []byte) (row.Value, error) {
+func (c *wireColumn) decodeTemporal(cell *row.Value, m *memory, b []byte) (err error) {
 	switch c.wire {
 	case mysql.MYSQL_TYPE_TIME:
-		return row.NewTime(decodeOldTime(b, c.meta))
+		*cell, err = row.NewTime(decodeOldTime(b, c.meta))
+		return err
 	case mysql.MYSQL_TYPE_DATETIME:
-		return row.NewDateTime(decodeOldDateTime(b, c.meta))
+		*cell, err = row.NewDateTime(decodeOldDateTime(b, c.meta))
+		return err
 	case mysql.MYSQL_TYPE_TIMESTAMP:
-		return row.NewTimestamp(decodeOldTimestamp(b, c.meta))
+		*cell, err = row.NewTimestamp(decodeOldTimestamp(b, c.meta))
+		return err
 	}
+	text, t := m.text, row.Date
 	switch c.kind {
 	case kindDate:
-		return row.NewDate(decodeDate(b))
+		text = appendDay(text, b)
 	case kindTime:
-		return row.NewTime(decodeTime(b, c.meta))
+		text, t = appendTime(text, b, c.meta), row.Time
 	case kindDateTime:
-		return row.NewDateTime(decodeDateTime(b, c.meta))
+		text, t = appendDateTime(text, b, c.meta), row.DateTime
 	case kindTimestamp:
-		return row.NewTimestamp(decodeTimestamp(b, c.meta))
+		text, t = appendInstant(text, bigEndian(b[:4]), bigEndian(b[4:]), pairs(c.meta)), row.Timestamp
+	default:
+		return errCell
 	}
-	return row.Value{}, errCell
+	*cell = row.FromNormal(t, m.written(text))
+	return nil
 }
 
-// decodeDate reads day in 5 bits, month in 4, year in 15.
-func decodeDate(b []byte) []byte {
+// appendDay reads day in 5 bits, month in 4, year in 15.
+func appendDay(text, b []byte) []byte {
 	n := littleEndian(b)
-	return appendDate(make([]byte, 0, 10), n>>9, n>>5&15, n&31)
+	return appendDate(text, n>>9, n>>5&15, n&31)
 }
 
-// decodeTime reads a signed number of hours, minutes, seconds in 10, 6 and 6
+// appendTime reads a signed number of hours, minutes, seconds in 10, 6 and 6
 // bits above 24 bits of microseconds, or of as many bytes as the column's
 // fraction has.
-func decodeTime(b []byte, digits uint16) []byte {
+func appendTime(text, b []byte, digits uint16) []byte {
 	size := fractionBytes(digits)
 	value := int64(bigEndian(b)) - 1<<(8*len(b)-1)
-	text := make([]byte, 0, 18)
-	if value < 0 {
-		text = append(text, '-')
+	negative := value < 0
+	if negative {
 		value = -value
 	}
-	fraction := uint64(value) & (1<<(8*size) - 1)
-	clock := uint64(value) >> (8 * size)
-	text = appendClock(text, clock>>12&1023, clock>>6&63, clock&63)
+	fraction := uint64(value) & (1<<(8*size) - 1) % units(pairs(digits))
+	clock := uint64(value) >> (8 * size) & (1<<22 - 1)
+	if negative && clock|fraction != 0 {
+		text = append(text, '-')
+	}
+	text = appendClock(text, clock>>12, clock>>6&63, clock&63)
 	return appendFraction(text, fraction, pairs(digits))
 }
 
-// decodeDateTime reads year*13+month in 17 bits, day in 5, hour in 5, minute
+// appendDateTime reads year*13+month in 17 bits, day in 5, hour in 5, minute
 // and second in 6 each, below a sign bit that is always set.
-func decodeDateTime(b []byte, digits uint16) []byte {
+func appendDateTime(text, b []byte, digits uint16) []byte {
 	n := bigEndian(b[:5]) - 1<<39
 	month := n >> 22
-	text := appendDate(make([]byte, 0, 26), month/13, month%13, n>>17&31)
+	text = appendDate(text, month/13, month%13, n>>17&31)
 	text = appendClock(append(text, 'T'), n>>12&31, n>>6&63, n&63)
 	return appendFraction(text, bigEndian(b[5:]), pairs(digits))
 }
 
-// decodeTimestamp reads seconds since 1970 and a fraction.
-func decodeTimestamp(b []byte, digits uint16) []byte {
-	return appendInstant(bigEndian(b[:4]), bigEndian(b[4:]), pairs(digits))
-}
-
 // appendInstant writes seconds since 1970 with a fraction of so many digits; 0
 // without fraction is the zero timestamp, which is no instant.
-func appendInstant(seconds, fraction uint64, digits uint16) []byte {
-	text := make([]byte, 0, 26)
+func appendInstant(text []byte, seconds, fraction uint64, digits uint16) []byte {
 	if seconds == 0 && fraction == 0 {
 		return append(text, "0000-00-00T00:00:00"...)
 	}
@@ -99,7 +103,7 @@ func appendDate(b []byte, year, month, day uint64) []byte {
 
 func appendClock(b []byte, hour, minute, second uint64) []byte {
 	if hour >= 100 {
-		b = append(b, byte('0'+hour/100))
+		b = strconv.AppendUint(b, hour/100, 10)
 	}
 	b = append(appendTwo(b, hour%100), ':')
 	return appendTwo(append(appendTwo(b, minute), ':'), second)
@@ -107,15 +111,17 @@ func appendClock(b []byte, hour, minute, second uint64) []byte {
 
 func appendTwo(b []byte, n uint64) []byte { return append(b, byte('0'+n/10%10), byte('0'+n%10)) }
 
-// appendFraction writes a fraction of so many decimal digits; trailing zeros are
-// for the value's maker to drop.
+// appendFraction writes a fraction of so many decimal digits, without zeros at
+// its end.
 func appendFraction(b []byte, fraction uint64, digits uint16) []byte {
-	if digits == 0 || fraction == 0 {
+	unit := units(digits)
+	if fraction %= unit; fraction == 0 {
 		return b
 	}
 	b = append(b, '.')
-	for unit := units(digits) / 10; unit > 0; unit /= 10 {
-		b = append(b, byte('0'+fraction/unit%10))
+	for ; fraction > 0; fraction %= unit {
+		unit /= 10
+		b = append(b, byte('0'+fraction/unit))
 	}
 	return b
 }

@@ -92,7 +92,7 @@ func decodeOldDateTime(b []byte, digits uint16) []byte {
 
 func decodeOldTimestamp(b []byte, digits uint16) []byte {
 	if digits == 0 {
-		return appendInstant(littleEndian(b), 0, 0)
+		return appendInstant(nil, littleEndian(b), 0, 0)
 	}
-	return appendInstant(bigEndian(b[:4]), bigEndian(b[4:]), digits)
+	return appendInstant(nil, bigEndian(b[:4]), bigEndian(b[4:]), digits)
 }

@@ -143,7 +143,7 @@ func rowName(t *tap.Table, key []row.Value) string { return t.Name + " " + displ
 // display shows cells in full, by their canonical bytes.
 func display(cells []row.Value) string { return fmt.Sprintf("%x", row.AppendCells(nil, cells)) }
 
-func (r *recorder) Change(c tap.Change) error       { return r.add(c, nil) }
+func (r *recorder) Change(c tap.Change) error       { c.Detach(); return r.add(c, nil) }
 func (r *recorder) Commit(c tap.Commit) error       { return r.add(c, c.Position) }
 func (r *recorder) Fence(f tap.Fence) error         { return r.add(f, f.Position) }
 func (r *recorder) Gap(g tap.Gap) error             { return r.add(g, g.Position) }

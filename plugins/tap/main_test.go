@@ -142,7 +142,11 @@ func equalValues() cmp.Option { return cmp.Comparer(row.Equal) }
 // collected is a Sink that keeps what it gets, as one list.
 type collected struct{ events []any }
 
-func (c *collected) Change(e tap.Change) error       { c.events = append(c.events, e); return nil }
+func (c *collected) Change(e tap.Change) error {
+	e.Detach()
+	c.events = append(c.events, e)
+	return nil
+}
 func (c *collected) Commit(e tap.Commit) error       { c.events = append(c.events, e); return nil }
 func (c *collected) Fence(e tap.Fence) error         { c.events = append(c.events, e); return nil }
 func (c *collected) Gap(e tap.Gap) error             { c.events = append(c.events, e); return nil }

@@ -48,6 +48,7 @@ package tap
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -287,9 +288,18 @@ type Moved struct {
 	Holds *row.Value
 }
 
+// Detach gives a change memory of its own.
+func (c *Change) Detach() {
+	for _, cells := range []*[]row.Value{&c.Before, &c.After, &c.Key} {
+		*cells = slices.Clone(*cells)
+		row.Detach(*cells)
+	}
+}
+
 // Sink takes a stream's events in order. A call blocks while the host is not
 // ready (back-pressure) and returns an error once the stream must end; Stream
-// returns that error.
+// returns that error. The cells of a Change are the tap's again when the call
+// returns: a sink that keeps them calls Detach before.
 type Sink interface {
 	Change(Change) error
 	Commit(Commit) error

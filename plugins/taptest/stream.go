@@ -79,6 +79,7 @@ func (s *stream) Change(c tap.Change) error {
 	if err := s.waitAtGate(); err != nil {
 		return err
 	}
+	c.Detach()
 	return s.put(event{change: &c})
 }
 

@@ -39,7 +39,10 @@ func (q queue) push(e event) error {
 	}
 }
 
-func (q queue) Change(c tap.Change) error       { return q.push(event{change: &c}) }
+func (q queue) Change(c tap.Change) error {
+	c.Detach()
+	return q.push(event{change: &c})
+}
 func (q queue) Commit(c tap.Commit) error       { return q.push(event{commit: &c}) }
 func (q queue) Fence(f tap.Fence) error         { return q.push(event{fence: &f}) }
 func (q queue) Gap(g tap.Gap) error             { return q.push(event{gap: &g}) }
