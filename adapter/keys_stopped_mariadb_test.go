@@ -58,6 +58,13 @@ func lateKeyHoles() []hole {
 			cause: []string{`DELETE FROM newp WHERE id = 1`, `DELETE FROM newc WHERE id = 2`, `INSERT INTO newp VALUES (1)`,
 				`ALTER TABLE newc ADD CONSTRAINT newk FOREIGN KEY (p) REFERENCES newp (id) ON DELETE CASCADE`, `DELETE FROM newp WHERE id < 5`},
 			edit: []string{`UPDATE newc SET note = 'forged' WHERE id = 9`}, edited: []string{"changed in a gap @newc 9 note"}},
+		{name: "keys of rows moved again and again", tables: []sidecartest.Table{{Name: "farp"}, {Name: "farc"}},
+			before: []string{`CREATE TABLE farp (id INT PRIMARY KEY)`, `INSERT INTO farp SELECT seq FROM ` + sequence,
+				`CREATE TABLE farc (p INT PRIMARY KEY, note VARCHAR(20), FOREIGN KEY (p) REFERENCES farp (id) ON UPDATE CASCADE)`,
+				`INSERT INTO farc SELECT id, 'note' FROM farp`},
+			cause: []string{`UPDATE farp SET id = id + 100 WHERE id < 10`, `UPDATE farp SET id = id + 100 WHERE id BETWEEN 101 AND 109`,
+				`UPDATE farp SET id = id + 100 WHERE id BETWEEN 201 AND 205`},
+			edit: []string{`UPDATE farc SET note = 'forged' WHERE p = 3`}, edited: []string{"changed in a gap @farc 3 ", "changed in a gap @farc 303 "}},
 	}
 }
 

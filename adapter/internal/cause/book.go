@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -41,8 +42,35 @@ type history struct {
 // placed is a step that can be asked for a row's cells.
 type placed struct {
 	Step
-	at    map[string]int // index into Link.Changes, by the cells that were referred to
-	epoch int            // how many shapes with other names came before
+	at    map[string]int   // index into Link.Changes, by the cells that were referred to
+	to    map[string][]int // indexes into them, by the cells that are referred to since
+	epoch int              // how many shapes with other names came before
+}
+
+// fewChanges are looked through; what has more is found by maps.
+const fewChanges = 8
+
+// from finds the change of a step's link that speaks of some cells.
+func (p *placed) from(cells []row.Value) (int, bool) {
+	if p.at != nil {
+		i, ok := p.at[string(row.AppendCells(nil, cells))]
+		return i, ok
+	}
+	i := slices.IndexFunc(p.Link.Changes, func(c Change) bool { return equal(c.Old, cells) })
+	return i, i >= 0
+}
+
+// into finds the changes of a step's link that put some cells into a row.
+func (p *placed) into(cells []row.Value) (list []int) {
+	if p.to != nil {
+		return p.to[string(row.AppendCells(nil, cells))]
+	}
+	for i, c := range p.Link.Changes {
+		if p.Link.Effect == Replaced && equal(c.New, cells) {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // links are the steps that go by the same columns, by the cells that they speak
@@ -51,7 +79,38 @@ type links struct {
 	columns []string
 	first   uint64 // leaf of one of them: columns have the names of that place
 	steps   map[string][]*placed
-	asked   [][]row.Value // the cells, each list once
+	last    map[string]uint64 // by cells: the last leaf of a step that speaks of them
+	asked   []asked           // in the order of their leaves
+}
+
+// asked are cells that a step speaks of.
+type asked struct {
+	leaf    uint64
+	cells   []row.Value
+	encoded string
+}
+
+// after returns the cells that steps after a version speak of, each once.
+func (l *links) after(version uint64) iter.Seq[[]row.Value] {
+	return func(yield func([]row.Value) bool) {
+		from, _ := slices.BinarySearchFunc(l.asked, version+1, func(a asked, leaf uint64) int { return cmp.Compare(a.leaf, leaf) })
+		for _, a := range l.asked[from:] {
+			if l.last[a.encoded] == a.leaf && !yield(a.cells) {
+				return
+			}
+		}
+	}
+}
+
+// add makes a step findable by some cells.
+func (l *links) add(p *placed, cells []row.Value, encoded string) {
+	l.steps[encoded] = append(l.steps[encoded], p)
+	if last, ok := l.last[encoded]; ok && last >= p.Leaf {
+		return
+	}
+	l.last[encoded] = p.Leaf
+	at, _ := slices.BinarySearchFunc(l.asked, p.Leaf+1, func(a asked, leaf uint64) int { return cmp.Compare(a.leaf, leaf) })
+	l.asked = slices.Insert(l.asked, at, asked{p.Leaf, cells, encoded})
 }
 
 func (b *Book) history(table string) *history {
@@ -81,21 +140,35 @@ func (h *history) index(p *placed) {
 	if p.Link == nil {
 		return
 	}
-	p.at = make(map[string]int, len(p.Link.Changes))
+	if len(p.Link.Changes) > fewChanges {
+		p.at, p.to = make(map[string]int, len(p.Link.Changes)), make(map[string][]int)
+	}
 	name := string(appendTexts([]byte{byte(p.epoch), byte(p.epoch >> 8)}, p.Link.Columns))
 	l, ok := h.links[name]
 	if !ok {
-		l = &links{columns: p.Link.Columns, first: p.Leaf, steps: make(map[string][]*placed)}
+		l = &links{columns: p.Link.Columns, first: p.Leaf, steps: make(map[string][]*placed), last: make(map[string]uint64)}
 		h.links[name] = l
 	}
 	for i, c := range p.Link.Changes {
 		cells := string(row.AppendCells(nil, c.Old))
-		p.at[cells] = i
-		if l.steps[cells] == nil {
-			l.asked = append(l.asked, c.Old)
+		if p.at != nil {
+			p.at[cells] = i
 		}
-		l.steps[cells] = append(l.steps[cells], p)
+		if p.to != nil && p.Link.Effect == Replaced {
+			now := string(row.AppendCells(nil, c.New))
+			p.to[now] = append(p.to[now], i)
+		}
+		l.add(p, c.Old, cells)
 	}
+}
+
+// between returns the steps that stand after a version and before a place in the
+// log.
+func (h *history) between(version, before uint64) []*placed {
+	at := func(p *placed, leaf uint64) int { return cmp.Compare(p.Leaf, leaf) }
+	from, _ := slices.BinarySearchFunc(h.steps, version+1, at)
+	to, _ := slices.BinarySearchFunc(h.steps, before, at)
+	return h.steps[from:max(from, to)]
 }
 
 // Forget removes the steps of a table that the keep function does not keep.
@@ -212,7 +285,7 @@ func (b *Book) Has(table, link string, leaf uint64, old []row.Value) bool {
 		if p.Link == nil || p.Leaf != leaf || p.Link.Name != link {
 			return false
 		}
-		_, ok := p.at[string(row.AppendCells(nil, old))]
+		_, ok := p.from(old)
 		return ok
 	})
 }

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/cause/convert"
@@ -9,8 +10,12 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// maxFormer bounds the keys that one row may have had.
-const maxFormer = 256
+// maxFormer bounds the keys that one row may have had: of those that conversions
+// leave open, and of those that rules gave it one after the other.
+const (
+	maxFormer = 256
+	maxMoves  = 10_000
+)
 
 // A FormerKey is a key that a row may have had before a place in the log.
 type FormerKey struct {
@@ -28,7 +33,7 @@ func (b *Book) Former(t *tap.Table, cells []row.Value) []FormerKey {
 	if h == nil || len(h.shapes) == 0 && len(h.steps) == 0 {
 		return nil
 	}
-	f := formers{now: row.AppendKey(nil, t.KeyOf(cells))}
+	f := formers{now: row.AppendKey(nil, t.KeyOf(cells)), known: make(map[string]bool)}
 	for i := range slices.Backward(h.shapes) {
 		h.formerByShape(i, t, cells, &f)
 	}
@@ -38,14 +43,16 @@ func (b *Book) Former(t *tap.Table, cells []row.Value) []FormerKey {
 
 // formers gathers former keys, each once.
 type formers struct {
-	now  []byte
-	keys []FormerKey
+	now   []byte
+	keys  []FormerKey
+	known map[string]bool
 }
 
 func (f *formers) add(key []row.Value, before uint64, other bool) {
 	encoded := row.AppendKey(nil, key)
-	known := slices.ContainsFunc(f.keys, func(k FormerKey) bool { return k.Before == before && bytes.Equal(k.Key, encoded) })
-	if !known && len(f.keys) < maxFormer && (other || !bytes.Equal(encoded, f.now)) {
+	name := string(binary.BigEndian.AppendUint64(slices.Clone(encoded), before))
+	if !f.known[name] && (other || !bytes.Equal(encoded, f.now)) {
+		f.known[name] = true
 		f.keys = append(f.keys, FormerKey{Key: encoded, Before: before})
 	}
 }
@@ -125,28 +132,40 @@ func times(ways [][]row.Value, cells []row.Value) [][]row.Value {
 	return out
 }
 
-// formerByLinks adds the keys that the row had before a rule put other cells
-// into columns of its key.
+// formerByLinks adds the keys that the row had before rules put other cells into
+// columns of its key, one after the other.
 func (h *history) formerByLinks(t *tap.Table, cells []row.Value, f *formers) {
-	for _, s := range h.steps {
+	stood := [][]row.Value{cells}
+	for _, s := range slices.Backward(h.steps) {
 		if s.Link == nil || s.Link.Effect != Replaced {
 			continue
 		}
-		for _, c := range s.Link.Changes {
-			former := slices.Clone(cells)
-			fits := true
-			for i, name := range s.Link.Columns {
-				at := find(t.Columns, name)
-				if fits = at >= 0 && row.Equal(former[at], c.New[i]); !fits {
-					break
-				}
-				former[at] = c.Old[i]
-			}
-			if fits {
+		for _, cells := range stood {
+			for _, former := range s.formerCells(t, cells) {
 				f.add(t.KeyOf(former), s.Leaf, false)
+				if len(stood) < maxMoves {
+					stood = append(stood, former)
+				}
 			}
 		}
 	}
+}
+
+// formerCells returns the cells that a row had before a step that put others into
+// some columns; none if the step did not.
+func (s *placed) formerCells(t *tap.Table, cells []row.Value) (list [][]row.Value) {
+	at, held, ok := s.held(t, cells)
+	if !ok {
+		return nil
+	}
+	for _, change := range s.into(held) {
+		former := slices.Clone(cells)
+		for i, cell := range s.Link.Changes[change].Old {
+			former[at[i]] = cell
+		}
+		list = append(list, former)
+	}
+	return list
 }
 
 // NewKey returns the canonical key that a row has if it stands in one way; false

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -52,8 +53,11 @@ type Did struct {
 	Before, After map[int]row.Value
 }
 
-// maxOutcomes bounds the ways in which one row may stand.
-const maxOutcomes = 64
+// always is a place behind all that the log holds.
+const always = ^uint64(0)
+
+// maxOutcomes bounds the ways in which one row may stand at one moment.
+const maxOutcomes = 1024
 
 // Outcomes returns how a row may rightly stand whose last version is v, read
 // within a window of the log: every way that is left open, at least one. What was
@@ -71,24 +75,47 @@ func (b *Book) Outcomes(v *Version, w recordlog.Window) []Outcome {
 	if !h.concerned(v, w) {
 		return unchanged
 	}
+	// A read shows the source at one moment: all that was told before it, and
+	// nothing that was told after it.
+	var passed []Outcome
 	ways := unchanged
-	for _, s := range h.steps {
-		if s.Leaf <= v.Index || s.Leaf >= w.To {
-			continue
-		}
+	for _, s := range h.between(v.Index, w.To) {
 		var next []Outcome
 		for _, way := range ways {
 			after, hit := h.apply(s, v, way)
-			if !hit || !s.Sure || s.Leaf >= w.From {
+			switch {
+			case !hit:
 				next = append(next, way)
+				continue
+			case !s.Sure:
+				way.By = slices.Clip(way.By) // two go on from it
+				next = append(next, way)
+			case s.Leaf >= w.From:
+				passed = append(passed, way)
 			}
-			if hit {
-				next = append(next, after)
-			}
+			next = append(next, after)
 		}
 		ways = next[:min(len(next), maxOutcomes)]
 	}
-	return ways
+	return append(passed, ways...)
+}
+
+// Touches reports whether a rule that was told after a version may have changed a
+// column that it has.
+func (b *Book) Touches(table string, version uint64, name string) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[table]
+	if h == nil || len(h.steps) == 0 || h.steps[len(h.steps)-1].Leaf <= version {
+		return false
+	}
+	for _, l := range h.links {
+		now, _ := h.named(version, name, l.first)
+		if slices.ContainsFunc(l.columns, func(column string) bool { return sameName(column, now) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // knowKey takes over from the key what it tells of columns.
@@ -111,8 +138,8 @@ func (h *history) knowKey(v *Version) {
 // concerned reports whether any step may concern the row as it was recorded;
 // most rows are told from the others here, at the price of a look-up.
 func (h *history) concerned(v *Version, w recordlog.Window) bool {
-	for _, s := range h.steps {
-		if s.Removed == nil || s.Leaf <= v.Index || s.Leaf >= w.To {
+	for _, s := range h.between(v.Index, w.To) {
+		if s.Removed == nil {
 			continue
 		}
 		if _, hit := h.apply(s, v, Outcome{}); hit {
@@ -125,9 +152,7 @@ func (h *history) concerned(v *Version, w recordlog.Window) bool {
 		if !ok {
 			continue
 		}
-		for _, s := range l.steps[cells] {
-			hit = hit || s.Leaf > v.Index && s.Leaf < w.To
-		}
+		hit = hit || slices.ContainsFunc(l.steps[cells], func(s *placed) bool { return s.Leaf > v.Index && s.Leaf < w.To })
 	}
 	return hit
 }
@@ -166,7 +191,7 @@ func (h *history) resolve(l *links, v *Version) (string, bool) {
 		hidden = hidden || !ok
 	}
 	if hidden {
-		if cells, ok = v.oneOf(at, l.asked, nil); !ok {
+		if cells, ok = v.oneOf(at, l.after(v.Index)); !ok {
 			return "", false
 		}
 	}
@@ -186,17 +211,15 @@ func (v *Version) askHint(column int) {
 	}
 }
 
-// oneOf finds the list of cells that the version has in some columns, where what
-// was set since counts before what was committed. What it finds is known then.
-func (v *Version) oneOf(at []int, lists [][]row.Value, set map[int]row.Value) ([]row.Value, bool) {
-	for _, cells := range lists {
-		if !v.has(at, cells, set) {
+// oneOf finds the list of cells that the version was committed with in some
+// columns. What it finds is known then.
+func (v *Version) oneOf(at []int, lists iter.Seq[[]row.Value]) ([]row.Value, bool) {
+	for cells := range lists {
+		if !v.has(at, cells, nil) {
 			continue
 		}
 		for i, column := range at {
-			if _, ok := set[column]; !ok {
-				v.known[column] = cells[i]
-			}
+			v.known[column] = cells[i]
 		}
 		return cells, true
 	}
@@ -255,8 +278,7 @@ func (h *history) apply(s *placed, v *Version, way Outcome) (Outcome, bool) {
 }
 
 func (o Outcome) after(did Did) Outcome {
-	by := append(o.By[:len(o.By):len(o.By)], did)
-	return Outcome{Leaf: did.Step.Leaf, Gone: did.Gone, Set: did.After, By: by}
+	return Outcome{Leaf: did.Step.Leaf, Gone: did.Gone, Set: did.After, By: append(o.By, did)}
 }
 
 func (h *history) removes(s *placed, v *Version, way Outcome) bool {
@@ -289,7 +311,7 @@ func (s *placed) change(v *Version, at []int, set map[int]row.Value) (Change, bo
 		}
 	}
 	if known == len(at) {
-		i, ok := s.at[string(row.AppendCells(nil, cells))]
+		i, ok := s.from(cells)
 		if !ok {
 			return Change{}, false
 		}
@@ -326,20 +348,73 @@ func (b *Book) Concerns(t *tap.Table, cells []row.Value, from uint64) bool {
 	return false
 }
 
+// Replay returns the cells that a row has, nil if it is gone, by the steps that were
+// told from a place in the log on: it was read, in the shape that its table has,
+// when some of them had been carried out. A step that speaks of the cells that were
+// read was not, or they came again, and what follows is the same. It reports false
+// if a step may not have been in force.
+func (b *Book) Replay(t *tap.Table, cells []row.Value, from uint64) (now []row.Value, sure bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	h := b.tables[t.Name]
+	if h == nil {
+		return cells, true
+	}
+	now = slices.Clone(cells)
+	for _, s := range h.between(from-1, always) {
+		switch {
+		case !s.concerns(t, now):
+		case !s.Sure:
+			return nil, false
+		case s.Removed != nil || s.Link.Effect == Gone:
+			return nil, true
+		case !s.put(t, now):
+			return nil, false
+		}
+	}
+	return now, true
+}
+
+// put puts the cells into a row that a step which concerns it gives it, and reports
+// whether the row has their columns.
+func (s *placed) put(t *tap.Table, cells []row.Value) bool {
+	at, held, ok := s.held(t, cells)
+	if !ok {
+		return false
+	}
+	change, _ := s.from(held)
+	for i := range at {
+		cells[at[i]] = row.Null()
+		if s.Link.Effect == Replaced {
+			cells[at[i]] = s.Link.Changes[change].New[i]
+		}
+	}
+	return true
+}
+
+// held returns where the columns of a step's link stand in a row, and what it holds
+// in them; false if they are not there.
+func (s *placed) held(t *tap.Table, cells []row.Value) (at []int, held []row.Value, ok bool) {
+	at, held = make([]int, len(s.Link.Columns)), make([]row.Value, len(s.Link.Columns))
+	for i, name := range s.Link.Columns {
+		if at[i] = find(t.Columns, name); at[i] < 0 {
+			return nil, nil, false
+		}
+		held[i] = cells[at[i]]
+	}
+	return at, held, true
+}
+
 func (s *placed) concerns(t *tap.Table, cells []row.Value) bool {
 	if s.Removed != nil {
 		at := find(t.Columns, s.Removed.Column)
 		return s.Removed.All || at >= 0 && takes(s.Removed, cells[at])
 	}
-	held := make([]row.Value, len(s.Link.Columns))
-	for i, name := range s.Link.Columns {
-		at := find(t.Columns, name)
-		if at < 0 {
-			return true // it was read in another shape
-		}
-		held[i] = cells[at]
+	_, held, ok := s.held(t, cells)
+	if !ok {
+		return true // it was read in another shape
 	}
-	_, hit := s.at[string(row.AppendCells(nil, held))]
+	_, hit := s.from(held)
 	return hit
 }
 

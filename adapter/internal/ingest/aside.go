@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/emrbchain/emrbchain/plugins/tap"
@@ -42,13 +41,17 @@ func (s *session) setAside(ctx context.Context, table string, err error) error {
 // isAside reports whether a table is left alone for now. It is asked under mu.
 func (s *session) isAside(table string) bool { return time.Now().Before(s.asides[table].until) }
 
-// anyAside reports whether a table is left alone of which something was told that
-// is not in its versions.
-func (s *session) anyAside() bool {
+// addAsides adds the tables that are left alone of which something was told that is
+// not in its versions.
+func (s *session) addAsides(tables map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pending, _ := s.book.Pending()
-	return slices.ContainsFunc(pending, s.isAside)
+	for _, table := range pending {
+		if s.isAside(table) {
+			tables[table] = true
+		}
+	}
 }
 
 // problem says why a table could not be read when it was last tried.

@@ -66,7 +66,12 @@ func (s *session) concerned(names []string) []string {
 		}
 		return all
 	}
-	all = slices.Clone(names)
+	return s.withReferring(names)
+}
+
+// withReferring lists tables, and all whose rows go or change with theirs.
+func (s *session) withReferring(names []string) []string {
+	all := slices.Clone(names)
 	for i := 0; i < len(all); i++ {
 		for name, t := range s.tables {
 			refers := slices.ContainsFunc(t.References, func(r tap.Reference) bool {

@@ -83,7 +83,7 @@ func (r *renewer) record() error {
 // more of it than the read may have seen.
 func (r *renewer) renew(b *recordlog.Batch, one *sweep.Renewal) (recorded bool, err error) {
 	h := &one.Entry.Header
-	if r.book.Reshaped(h.Table, one.Window.From) || one.Cells != nil && r.book.Concerns(one.Table, one.Cells, one.Window.From) {
+	if r.book.Reshaped(h.Table, one.Window.From) || one.Cells != nil && r.book.Concerns(one.Table, one.Cells, one.Window.From) && !r.carryOn(one, b.Next()) {
 		r.left++
 		return false, nil
 	}

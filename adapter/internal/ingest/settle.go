@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 // that follow from what was found are settled too. What was told before it began
 // is forgotten then; what is told meanwhile is for the next time.
 func (s *session) settle(ctx context.Context) error {
-	horizon, left := s.log.Size(), 0
+	horizon := s.log.Size()
 	looked := make(map[string]uint64) // by table: the size of the log when it was last looked at
+	left := make(map[string]bool)     // tables with rows that must be looked at again
 	for {
 		table, ok := s.unsettled(horizon, looked)
 		if !ok {
@@ -43,13 +45,12 @@ func (s *session) settle(ctx context.Context) error {
 		if err := s.setAside(ctx, table, err); err != nil {
 			return err
 		}
-		looked[table], left = size, left+n
+		if looked[table] = size; n > 0 {
+			left[table] = true
+		}
 	}
-	if left > 0 || s.anyAside() { // they are looked at again, with what was told since
-		time.AfterFunc(busyPause, s.wake)
-		return nil
-	}
-	return s.forgetAll(horizon, looked)
+	s.addAsides(left)
+	return s.forgetAll(horizon, looked, left)
 }
 
 // unsettled returns a table of which something was told before a place in the
@@ -70,23 +71,24 @@ func (s *session) unsettled(horizon uint64, looked map[string]uint64) (table str
 	return "", false
 }
 
-// forgetAll forgets what was looked at.
-func (s *session) forgetAll(horizon uint64, looked map[string]uint64) error {
-	for _, last := range []bool{false, true} {
-		before := horizon
-		if !last {
-			before = ^uint64(0) // what is about to be forgotten may explain later ones
-		}
-		if _, err := s.resolve(before, last); err != nil {
+// forgetAll forgets what was looked at and is not needed any more, left being the
+// tables with rows that must be looked at again.
+func (s *session) forgetAll(horizon uint64, looked map[string]uint64, left map[string]bool) error {
+	if _, err := s.resolve(^uint64(0), false); err != nil { // what is about to be forgotten may explain later ones
+		return fmt.Errorf("settle changes in doubt: %w", err)
+	}
+	if len(left) == 0 {
+		if _, err := s.resolve(horizon, true); err != nil {
 			return fmt.Errorf("settle changes in doubt: %w", err)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.doubts) > 0 { // for which it may still be needed
+	kept := s.stillNeeded(left)
+	if len(kept) > 0 { // rows are looked at again, with what was told since
 		time.AfterFunc(busyPause, s.wake)
-		return nil
 	}
+	maps.DeleteFunc(looked, func(table string, _ uint64) bool { return kept[table] })
 	if len(looked) == 0 {
 		return nil
 	}
@@ -99,10 +101,24 @@ func (s *session) forgetAll(horizon uint64, looked map[string]uint64) error {
 	if err == nil {
 		s.announce()
 	}
-	if tables, _ := s.book.Pending(); len(tables) > 0 {
+	if tables, _ := s.book.Pending(); slices.ContainsFunc(tables, func(table string) bool { return !kept[table] }) {
 		s.wake()
 	}
 	return err
+}
+
+// stillNeeded returns the tables of which what was told may not be forgotten: those
+// with rows that must be looked at again, those whose rules follow from these, and
+// those with changes in doubt, which it may explain.
+func (s *session) stillNeeded(left map[string]bool) map[string]bool {
+	kept := make(map[string]bool)
+	for _, table := range s.withReferring(slices.Collect(maps.Keys(left))) {
+		kept[table] = true
+	}
+	for _, d := range s.doubts {
+		kept[d.table.Name] = true
+	}
+	return kept
 }
 
 // settleTable looks at the rows of a table that rules concern, and returns how
@@ -118,8 +134,33 @@ func (s *session) settleTable(ctx context.Context, table string, size uint64) (l
 		return 0, nil
 	}
 	r := &renewer{session: s}
-	err = s.settleRows(ctx, table, size, r)
+	still := make(sweep.Leaves)
+	if s.book.Size(table) >= maxAskedValues {
+		if err := s.settleWhole(ctx, table, r, still); err != nil {
+			return 0, err
+		}
+	}
+	err = s.settleRows(ctx, table, size, r, still)
 	return r.left, err
+}
+
+// maxAskedValues bounds how many values each row of a table is asked for. Where
+// rules speak of more, the table is read instead: most rows tell what they hold.
+const maxAskedValues = 2000
+
+// settleWhole looks at the rows that a table has, and gathers the versions that
+// still are what their rows hold. It finds rows that have another key at each
+// reading, which a reading by key does not. What is not as it must be is judged by
+// those who look at it next.
+func (s *session) settleWhole(ctx context.Context, table string, r *renewer, still sweep.Leaves) error {
+	options := r.options()
+	options.Intact = still.Add
+	if _, err := sweep.Run(ctx, s.Ingest, s.log, table, options); err != nil {
+		return err
+	}
+	err := r.record()
+	r.left = 0 // rows that are left are looked at once more
+	return err
 }
 
 // carryOut records that the rows of a table that was emptied are gone. Whether
@@ -180,9 +221,10 @@ func (s *session) bury(table string, keys [][]byte, before uint64) error {
 	})
 }
 
-// settleRows reads the rows that rules concern, by key. What must have become of
-// them is followed further, whatever has become of them since.
-func (s *session) settleRows(ctx context.Context, table string, size uint64, r *renewer) error {
+// settleRows reads the rows that rules concern, by key, but for those of versions
+// that are known to stand still. What must have become of them is followed further,
+// whatever has become of them since.
+func (s *session) settleRows(ctx context.Context, table string, size uint64, r *renewer, still sweep.Leaves) error {
 	comparer := rows.NewComparer(s.log)
 	comparer.Accept(s.book)
 	var keys [][]row.Value
@@ -195,7 +237,7 @@ func (s *session) settleRows(ctx context.Context, table string, size uint64, r *
 		return s.settleKeys(ctx, table, keys, r)
 	}
 	err := s.log.Heads(ctx, table, func(_ []byte, h recordlog.Head) error {
-		if h.Deleted || !s.book.Rules(table, h.Index) {
+		if h.Deleted || still.Has(h.Index) || !s.book.Rules(table, h.Index) {
 			return nil
 		}
 		e, err := s.log.Entry(h.Index)

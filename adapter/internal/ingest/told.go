@@ -28,7 +28,7 @@ func shapeName(leaf uint64) string {
 }
 
 // maxRuleValues bounds how many values are kept of one table's rules.
-const maxRuleValues = 10_000
+const maxRuleValues = 50_000
 
 // readBook reads what was told and is not forgotten.
 func readBook(log *recordlog.Log) (*cause.Book, error) {

@@ -168,6 +168,11 @@ func (s *session) recordAsIs(b *recordlog.Batch, d sweep.Deviation, live bool) e
 	if err != nil {
 		return fmt.Errorf("read a row's key: %w", err)
 	}
+	if d.Cells != nil { // more may have been told of it while it was read
+		if now, sure := s.book.Replay(d.Table, d.Cells, d.Window.From); sure && (now != nil && equalKeys(d.Table.KeyOf(now), key) || now == nil && live) {
+			d.Cells = now
+		}
+	}
 	v := rows.Version{Table: d.Table, Op: commit.Insert, Seen: commit.Scan, Key: key, Cells: d.Cells}
 	switch {
 	case d.Cells == nil:

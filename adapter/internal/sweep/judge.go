@@ -36,7 +36,7 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 	d.Latest, d.First = c.Entry, c.Head.First
 	switch c.State {
 	case rows.Equal:
-		s.seen.set(c.Head.First)
+		s.seen.Add(c.Head.First)
 		d.Kind = Pending
 		return atRest, s.right(d, c)
 	case rows.Hot:
@@ -49,7 +49,7 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 		d.Kind = Inserted
 		return deviates, nil
 	}
-	s.seen.set(c.Head.First)
+	s.seen.Add(c.Head.First)
 	d.Columns, d.Present = c.Columns, c.Present
 	if c.State == rows.Kept {
 		d.Kind = Kept
@@ -144,7 +144,7 @@ func (s *sweep) judgeAbsent(d *Deviation) (rest, error) {
 	if err != nil || !known {
 		return atRest, err
 	}
-	s.seen.set(head.First)
+	s.seen.Add(head.First)
 	e, err := s.log.Entry(head.Index)
 	for err == nil && e.Header.Index >= d.Window.To {
 		if e.Header.Previous == commit.NoPrevious {
@@ -176,7 +176,7 @@ func (s *sweep) newer(d *Deviation) (bool, error) {
 // judgeGone tells a row that is gone by what the source told from one that was
 // deleted.
 func (s *sweep) judgeGone(d *Deviation) (rest, error) {
-	m, _, err := s.comparer.Gone(d.Latest, d.Window)
+	m, moved, err := s.comparer.Gone(d.Latest, d.Window)
 	if errors.Is(err, recordlog.ErrKeyLost) {
 		d.Kind = Lost
 		return deviates, nil
@@ -191,7 +191,24 @@ func (s *sweep) judgeGone(d *Deviation) (rest, error) {
 	if newer, err := s.newer(d); err != nil || newer {
 		return stillHot, err
 	}
-	return deviates, nil
+	return s.judgeMoved(d, moved), nil
+}
+
+// judgeMoved judges a key without a row which may rightly have one of other keys:
+// it must have been found or looked for there, at the same reading.
+func (s *sweep) judgeMoved(d *Deviation, moved [][]row.Value) rest {
+	if len(moved) > 0 && s.moved.Has(d.First) {
+		return atRest
+	}
+	for _, key := range moved {
+		if !s.reading[string(row.AppendKey(nil, key))] {
+			d.moved = append(d.moved, key)
+		}
+	}
+	if len(d.moved) > 0 {
+		return stillHot
+	}
+	return deviates
 }
 
 // findMissing fetches the log's live rows that the scan did not see.
@@ -203,7 +220,7 @@ func (s *sweep) findMissing(ctx context.Context) error {
 			return nil
 		}
 		s.result.Known++
-		if s.seen.has(h.First) {
+		if s.seen.Has(h.First) {
 			return nil
 		}
 		cells, err := row.ParseKey(key)

@@ -62,8 +62,23 @@ func (s *sweep) judgeAll(keys [][]row.Value, chunk tap.Chunk, w recordlog.Window
 	for _, r := range chunk.Rows {
 		found[string(row.AppendKey(nil, chunk.Table.KeyOf(r.Cells)))] = r.Cells
 	}
-	var hot [][]row.Value
+	s.reading = make(map[string]bool, len(keys))
+	var there, absent [][]row.Value
 	for _, key := range keys {
+		encoded := string(row.AppendKey(nil, key))
+		if s.reading[encoded] {
+			continue
+		}
+		s.reading[encoded] = true
+		if found[encoded] != nil {
+			there = append(there, key)
+		} else {
+			absent = append(absent, key)
+		}
+	}
+	var hot [][]row.Value
+	// A row that is there may be one that is absent under another key.
+	for _, key := range append(there, absent...) {
 		encoded := row.AppendKey(nil, key)
 		d := Deviation{Table: chunk.Table, Key: encoded, Cells: found[string(encoded)], Window: w}
 		rest, err := s.judge(&d)
@@ -72,7 +87,7 @@ func (s *sweep) judgeAll(keys [][]row.Value, chunk tap.Chunk, w recordlog.Window
 			return nil, err
 		case rest == atRest:
 		case rest == stillHot && !last:
-			hot = append(hot, key)
+			hot = append(append(hot, key), d.moved...)
 		default:
 			if rest == stillHot {
 				if err := s.judgeHot(&d); err != nil {

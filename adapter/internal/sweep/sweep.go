@@ -123,6 +123,7 @@ type Deviation struct {
 	Columns []string         // Altered: names of the columns that differ
 	Present []commit.Digest  // Altered: digests of all columns as read, under Latest's salts
 	Window  recordlog.Window // of the reading that decided
+	moved   [][]row.Value    // keys that the row may have instead, and was not looked for at
 }
 
 // Missing lists the columns that differ because the table has none of that name:
@@ -159,7 +160,9 @@ type sweep struct {
 	matchers []*rows.Matcher // one for each part of a chunk
 	matches  []rows.Match
 	table    string
-	seen     bitmap
+	seen     Leaves
+	moved    Leaves          // rows that were found under another key than the log has
+	reading  map[string]bool // the keys that are looked for in the reading that is judged
 	result   *Result
 }
 
@@ -171,7 +174,7 @@ func newSweep(source Source, log Log, table string, o Options) *sweep {
 		o.Retries = 5
 	}
 	s := &sweep{source: source, log: log, options: o, comparer: rows.NewComparer(log), table: table,
-		seen: make(bitmap), result: &Result{Started: log.Size()}}
+		seen: make(Leaves), moved: make(Leaves), result: &Result{Started: log.Size()}}
 	s.comparer.Accept(o.Book)
 	return s
 }
@@ -271,7 +274,7 @@ func (s *sweep) compareAll(chunk tap.Chunk, w recordlog.Window) ([][]row.Value, 
 	for i, r := range chunk.Rows {
 		s.result.Read++
 		if m := s.matches[i]; m.Equal && (m.SameColumns || s.options.Renewed == nil) {
-			s.seen.set(m.First)
+			s.seen.Add(m.First)
 			s.intact(m.Leaf)
 			if err := s.held(m.Leaf, chunk.Table, r.Cells); err != nil {
 				return nil, err
@@ -311,7 +314,7 @@ func (s *sweep) compare(t *tap.Table, cells []row.Value, w recordlog.Window) (bo
 		return false, err
 	}
 	if c.State != rows.Unknown {
-		s.seen.set(c.Head.First)
+		s.seen.Add(c.Head.First)
 	}
 	if err != nil || c.State != rows.Equal {
 		return false, nil
@@ -322,6 +325,9 @@ func (s *sweep) compare(t *tap.Table, cells []row.Value, w recordlog.Window) (bo
 // right takes a row that is as the log says, or as the source told since.
 func (s *sweep) right(d *Deviation, c rows.Comparison) error {
 	d.Latest, d.First = c.Entry, c.Head.First
+	if c.Former {
+		s.moved.Add(c.Head.First)
+	}
 	told := c.Standing.Way.Leaf != 0 || c.Former
 	switch {
 	case told && s.options.Renewed == nil:
@@ -357,8 +363,11 @@ func (s *sweep) intact(leaf uint64) {
 	}
 }
 
-// bitmap is a sparse set of leaf indexes.
-type bitmap map[uint64]uint64
+// Leaves is a sparse set of leaf indexes.
+type Leaves map[uint64]uint64
 
-func (b bitmap) set(i uint64)      { b[i/64] |= 1 << (i % 64) }
-func (b bitmap) has(i uint64) bool { return b[i/64]&(1<<(i%64)) != 0 }
+// Add adds a leaf.
+func (l Leaves) Add(leaf uint64) { l[leaf/64] |= 1 << (leaf % 64) }
+
+// Has reports whether a leaf is in the set.
+func (l Leaves) Has(leaf uint64) bool { return l[leaf/64]&(1<<(leaf%64)) != 0 }
