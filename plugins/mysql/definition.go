@@ -23,6 +23,7 @@ type definition struct {
 	key     []int    // indexes into columns
 	primary []string // the primary key's columns; rows may be named by another key
 	index   string   // the key's name
+	unique  []int    // the unique key that would be the key if there were no primary one
 	// byTransaction says that periods of rows are counted in transactions.
 	byTransaction bool
 	refused       string
@@ -245,8 +246,12 @@ func (d *definition) readKey(ctx context.Context, db querier) error {
 				d.primary = append(d.primary, part[1])
 			}
 		}
-		if key := d.usableKey(rows[start:end]); key != nil {
+		if key := d.usableKey(rows[start:end]); key != nil && d.key == nil {
 			d.key, d.index = key, rows[start][0]
+		} else if key != nil {
+			d.unique = key
+		}
+		if d.key != nil && d.index != "PRIMARY" || d.unique != nil {
 			return nil
 		}
 		start = end
@@ -331,8 +336,7 @@ func (d *definition) judge(create string) {
 		d.refused = d.refusedColumn()
 	}
 	if d.refused == "" && d.key == nil {
-		d.refused = "it has neither a primary key nor a unique key of NOT NULL columns that the tap can read by: " +
-			"ALTER TABLE " + quoteTable(d.name) + " ADD PRIMARY KEY (COLUMN, …), or leave it out of the configuration"
+		d.refused = d.refusedKeyless()
 	}
 	d.addNotes(create)
 }
@@ -358,6 +362,7 @@ func (d *definition) addNotes(create string) {
 	if d.index != "" && d.index != "PRIMARY" {
 		d.notes = append(d.notes, "there is no primary key; rows are named by the unique key "+d.index)
 	}
+	d.addKeylessNotes()
 	d.addEngineNotes()
 	d.addVersioningNotes()
 	for _, match := range cascadePattern.FindAllStringSubmatch(create, -1) {

@@ -210,15 +210,18 @@ func checkHole(t *testing.T, h hole) {
 	}
 }
 
-func TestLostKeyRefusesTheTable(t *testing.T) {
+func TestLostKeyIsTold(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (a INT NOT NULL, UNIQUE KEY u (a))")
 	r := stream(t, open(t, s, "emr.t"), nil)
 	s.Exec("INSERT INTO emr.t VALUES (1)", "DROP INDEX u ON emr.t", "INSERT INTO emr.t VALUES (1)")
 	change := r.awaitSchema(t, "DROP INDEX")
-	if change.Rewritten || !strings.Contains(change.Table.Refused, "PRIMARY KEY") {
-		t.Errorf("schema change %+v of %+v, want a refusal that names the mend", change, change.Table)
+	if change.Rewritten || !change.Table.Keyless() || !strings.Contains(change.Table.Notes[0], "ADD PRIMARY KEY") {
+		t.Errorf("schema change %+v of %+v, want no key, and the mend", change, change.Table)
+	}
+	if list := changes(r.awaitChanges(t, 2)); !list[1].Table.Keyless() {
+		t.Errorf("changes %+v", list)
 	}
 }
 
@@ -336,7 +339,7 @@ func TestRefusedTablesHaveNoChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY)", "CREATE TABLE emr.v (id INT NOT NULL) ENGINE=CSV",
-		"CREATE TABLE emr.i (id INT PRIMARY KEY) ENGINE=MEMORY", "CREATE TABLE emr.n (id INT)")
+		"CREATE TABLE emr.i (id INT PRIMARY KEY) ENGINE=MEMORY", "CREATE TABLE emr.n (id INT) PARTITION BY HASH (id)")
 	r := stream(t, open(t, s, "emr.t", "emr.v", "emr.i", "emr.n"), nil)
 	s.Exec("INSERT INTO emr.v VALUES (1)", "DELETE FROM emr.v", "INSERT INTO emr.i VALUES (1)", "INSERT INTO emr.n VALUES (1)", "INSERT INTO emr.t VALUES (1)")
 	events := r.awaitChanges(t, 1)

@@ -29,6 +29,7 @@ type snapshot struct {
 	conn  *sql.Conn
 	point logPoint
 	bytes int  // of the cells read so far
+	most  int  // bytes that cut the reading short
 	cut   bool // a query ended early; the connection is gone with the rest of its rows
 }
 
@@ -38,7 +39,7 @@ func begin(ctx context.Context, db *sql.DB) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &snapshot{conn: conn}
+	s := &snapshot{conn: conn, most: maxBytes}
 	if err := s.start(ctx); err != nil {
 		s.end()
 		return nil, err
@@ -98,17 +99,24 @@ func (s *snapshot) renew(ctx context.Context) error {
 
 // Scan implements tap.Tap.
 func (t *Tap) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
-	limit = max(1, min(limit, maxScan, t.fits.most(table)))
+	part := max(1, min(limit, maxScan, t.fits.most(table)))
 	return t.read(ctx, table, func() (*reading, error) {
-		return t.look(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, error) {
+		r, err := t.look(ctx, table, func(s *snapshot, d *definition) ([]tap.Row, error) {
 			if after != nil && len(after) != len(d.key) {
 				return nil, fmt.Errorf("scan table %s: key of %d columns, not %d: %w", table, len(after), len(d.key), tap.ErrTable)
 			}
-			rows, err := s.scan(ctx, d, after, limit)
+			if d.keyless() {
+				return nil, nil
+			}
+			rows, err := s.scan(ctx, d, after, part)
 			t.fits.met(table, len(rows), s)
 			return rows, err
 		})
-	}, limit)
+		if err == nil && r.definition.keyless() {
+			return t.scanWhole(ctx, r, limit)
+		}
+		return r, err
+	}, part)
 }
 
 // Fetch implements tap.Tap. Of a reading that was cut short, no key without a row
@@ -131,6 +139,9 @@ func (t *Tap) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.
 
 func (t *Tap) fetchOnce(ctx context.Context, table string, keys [][]row.Value) (*reading, error) {
 	return t.look(ctx, table, func(s *snapshot, d *definition) (rows []tap.Row, err error) {
+		if d.keyless() {
+			return nil, fmt.Errorf("fetch from table %s: no key names its rows: %w", table, tap.ErrTable)
+		}
 		for start := 0; start < len(keys) && !s.cut; start += fetchBatch {
 			batch, err := s.fetch(ctx, d, keys[start:min(start+fetchBatch, len(keys))])
 			if err != nil {
@@ -160,7 +171,7 @@ func (t *Tap) read(ctx context.Context, name string, look func() (*reading, erro
 	if err != nil {
 		return tap.Chunk{}, readError(name, err)
 	}
-	return tap.Chunk{Table: t.shapes.intern(r.definition.table()), Rows: r.rows, Last: !r.cut && len(r.rows) < limit, Fence: fence}, nil
+	return tap.Chunk{Table: t.shapes.intern(r.definition.table()), Rows: r.rows, Last: r.definition.keyless() || !r.cut && len(r.rows) < limit, Fence: fence}, nil
 }
 
 // A reading is rows of one table as they were read, and a place in the log
@@ -246,6 +257,9 @@ func (s *snapshot) lock(ctx context.Context, name string) error {
 }
 
 func (s *snapshot) scan(ctx context.Context, d *definition, after []row.Value, limit int) ([]tap.Row, error) {
+	if d.keyless() {
+		return s.unordered(ctx, d, limit)
+	}
 	var where predicate
 	if after != nil {
 		where.sql.WriteString(" WHERE ")
@@ -286,12 +300,16 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 
 // rows runs a prepared query, for only those return binary values, and keeps the
 // rows that are wanted. It ends early with the row by which the snapshot reaches
-// maxBytes. What the server would still send is not waited for: its end is that
+// its most bytes. What the server would still send is not waited for: its end is that
 // of the connection.
 func (s *snapshot) rows(ctx context.Context, d *definition, options, condition string, args []any, wanted func(cells []row.Value) bool) (result []tap.Row, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	query := "SELECT " + outOfCache + options + d.selectList() + " FROM " + quoteTable(d.name) + " FORCE INDEX (" + quoteName(d.index) + ")" + condition
+	query := "SELECT " + outOfCache + options + d.selectList() + " FROM " + quoteTable(d.name)
+	if !d.keyless() {
+		query += " FORCE INDEX (" + quoteName(d.index) + ")"
+	}
+	query += condition
 	statement, err := s.conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
@@ -330,7 +348,7 @@ func (s *snapshot) rows(ctx context.Context, d *definition, options, condition s
 		}
 		row.Detach(cells)
 		result = append(result, tap.Row{Cells: cells})
-		if s.bytes += sizeOf(values); s.bytes >= maxBytes {
+		if s.bytes += sizeOf(values); s.bytes >= s.most {
 			s.cut = true
 			return result, nil
 		}

@@ -36,7 +36,7 @@ func (c *inspection) readSample(ctx context.Context, name string, limit int) ([]
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &snapshot{conn: conn}
+	s := &snapshot{conn: conn, most: maxBytes}
 	defer s.end()
 	for _, statement := range []string{fmt.Sprintf("SET SESSION max_statement_time=%d", sampleSeconds), "START TRANSACTION READ ONLY"} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
@@ -46,6 +46,12 @@ func (c *inspection) readSample(ctx context.Context, name string, limit int) ([]
 	d, err := s.definition(ctx, name)
 	if err != nil {
 		return nil, err
+	}
+	if d.keyless() && d.refused == "" {
+		most, _ := d.wholeBounds()
+		if err := s.believeSmall(ctx, d, most); err != nil {
+			return nil, err
+		}
 	}
 	return s.scan(ctx, d, nil, limit)
 }

@@ -224,7 +224,7 @@ func (s *shape) makeTable(m *tableMap, d *definition) *tap.Table {
 		t.Columns = append(t.Columns, row.Column{Name: c.name, Type: c.kind.valueType()})
 	}
 	t.References = d.referencesOf(t)
-	if t.Key = s.key(m, d); t.Key == nil {
+	if t.Key = s.key(m, d); t.Key == nil && (d.missing || d.refusedKeyless() != "") {
 		return &tap.Table{Name: d.name, Refused: "it had neither a primary key nor a known unique key"}
 	}
 	return t
@@ -232,7 +232,7 @@ func (s *shape) makeTable(m *tableMap, d *definition) *tap.Table {
 
 // key returns the key as indexes into the table's columns: the definition's if the
 // primary key is the one of the log and the key's columns were there already, else
-// the log's own primary key.
+// the log's own primary key. Nil says that no key named the rows.
 func (s *shape) key(m *tableMap, d *definition) []int {
 	place, next := make(map[string]int), 0
 	for _, c := range s.columns {
@@ -245,14 +245,27 @@ func (s *shape) key(m *tableMap, d *definition) []int {
 	if told != nil && !s.samePrimaryKey(m, d) {
 		return told
 	}
-	names := make([]string, len(d.key))
-	for i, at := range d.key {
-		names[i] = d.columns[at].name
-	}
-	if key := placesOf(names, place); key != nil {
+	if key := placesOf(d.namesOf(s.knownKey(m, d)), place); key != nil {
 		return key
 	}
 	return told
+}
+
+// knownKey returns the definition's key, or its unique key where the primary one
+// was not there yet.
+func (s *shape) knownKey(m *tableMap, d *definition) []int {
+	if len(m.key) == 0 && d.index == "PRIMARY" {
+		return d.unique
+	}
+	return d.key
+}
+
+func (d *definition) namesOf(key []int) []string {
+	names := make([]string, len(key))
+	for i, at := range key {
+		names[i] = d.columns[at].name
+	}
+	return names
 }
 
 // primaryKey names the columns of the primary key that the log told, nil if it
@@ -268,11 +281,14 @@ func (s *shape) primaryKey(m *tableMap) []string {
 	return names
 }
 
-// samePrimaryKey reports whether the primary key that the log told, if it told
-// one, is the definition's. The table's key may be another one: see readKey.
+// samePrimaryKey reports whether the primary key that the log told is the
+// definition's, as far as it told. The table's key may be another one: see readKey.
 func (s *shape) samePrimaryKey(m *tableMap, d *definition) bool {
 	told := s.primaryKey(m)
-	return told == nil || slices.Equal(told, d.primary)
+	if told == nil {
+		return len(m.key) > 0 || d.index != "PRIMARY"
+	}
+	return slices.Equal(told, d.primary)
 }
 
 // placesOf returns where the named columns stand, nil if one is missing or none

@@ -47,10 +47,27 @@ A table with one of these columns is refused by name, with what to do about it.
 
 const typesEnd = `
 Any other type is refused as not covered. So is a table that is a view or a
-sequence, is system-versioned by transaction, has an engine other than InnoDB,
-MyISAM and Aria, or has neither a primary key nor a unique key of NOT NULL
-columns that can stand in a key; prefixes of columns cannot. The period of a
-system-versioned table is left out of its rows.
+sequence, is system-versioned by transaction, or has an engine other than InnoDB,
+MyISAM and Aria. The period of a system-versioned table is left out of its rows.
+
+## Tables without a key
+
+A table that has neither a primary key nor a unique key of NOT NULL columns that
+can stand in a key (prefixes of columns cannot, nor SET and YEAR(2)) is covered all
+the same: its rows are told apart by all that they hold, and equal ones are counted.
+
+- A row that is edited past the log is found as one that is gone and one that nobody
+  logged. Of equal rows the one with the highest number is named, for nothing tells
+  one from another. The key in a finding is a digest that means nothing outside the
+  log, and the number.
+- The table is read whole, by one statement: up to 100,000 rows and 64 MiB of cells,
+  20,000 rows and 16 MiB of MyISAM and Aria. A larger one is not covered, and status
+  says so.
+- It is refused if it is partitioned, or if a foreign key of its own has ON DELETE or
+  ON UPDATE with CASCADE or SET NULL, for such rows go or change unseen. Rows of
+  other tables cannot be led to their patient through it.
+
+ADD PRIMARY KEY ends all that.
 
 ## Partitions
 

@@ -119,6 +119,8 @@ func (c *checked) wrongOp(change *Change) string {
 		return "a tap of assurance every version tells insert from update"
 	case c.of.BeforeImages && !before && (change.Op == Update || change.Op == Delete):
 		return "the row as it was is missing, which Describe promises"
+	case change.Table.Keyless() && (!c.of.BeforeImages || c.of.Assurance != EveryVersion):
+		return "the table has no key, so it needs every version with the row as it was"
 	case change.Followed > MaybeFollowed || change.Followed != NotFollowed && (!before || change.Op == Insert || change.Op == Put):
 		return "references are followed of an update or delete with the row as it was"
 	}
@@ -208,8 +210,10 @@ func CheckTable(table *Table) error {
 		return fmt.Errorf("the name of a table is empty or not UTF-8")
 	case table.Refused != "":
 		return nil
-	case len(table.Columns) == 0 || len(table.Key) == 0:
-		return fmt.Errorf("table %s has no columns or no key", table.Name)
+	case len(table.Columns) == 0:
+		return fmt.Errorf("table %s has no columns", table.Name)
+	case len(table.Key) == 0 && len(table.References) > 0:
+		return fmt.Errorf("table %s has no key, and references that change its rows unseen", table.Name)
 	}
 	names := make([]string, len(table.Columns))
 	for i, column := range table.Columns {
@@ -253,6 +257,9 @@ func checkChunk(call string, name string, most int, chunk *Chunk) error {
 		if err := checkRow(call+" of table "+name, chunk.Table, r.Cells); err != nil {
 			return err
 		}
+	}
+	if chunk.Table.Keyless() && !chunk.Last {
+		return broken(call, "table "+name+" has no key and was not read whole")
 	}
 	return nil
 }

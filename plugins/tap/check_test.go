@@ -64,6 +64,11 @@ func TestCheckedRefusesWhatBreaksTheContract(t *testing.T) {
 		{"unknown op", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Op = 9 })}, "operation is unknown"},
 		{"put", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Op = tap.Put })}, "tells insert from update"},
 		{"update without before", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.Op = tap.Update })}, "Describe promises"},
+		{"no key and no row as it was", tap.Description{Assurance: tap.EveryVersion}, []any{placed(), with(func(c *tap.Change) { c.Table = keyless() })}, "no key"},
+		{"no key and not every version", tap.Description{Assurance: tap.LastVersion, BeforeImages: true}, []any{placed(),
+			with(func(c *tap.Change) { c.Table = keyless() })}, "no key"},
+		{"no key and rows removed by it", everyVersion(), []any{placed(), tap.SchemaChange{Position: p, Table: keyless(),
+			Removed: &tap.Removal{Column: "id", Values: []row.Value{row.NewInt(1)}}}}, "not of the key"},
 		{"short row", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.After = c.After[:1] })}, "1 cells, the table 2"},
 		{"wrong type", everyVersion(), []any{placed(), with(func(c *tap.Change) { c.After = []row.Value{row.NewBool(true), row.Null()} })}, "type int"},
 		{"changes of scan only", tap.Description{Assurance: tap.ScanOnly}, []any{placed(), good}, "scan only"},
@@ -94,7 +99,9 @@ func TestCheckTableNamesWhatIsWrong(t *testing.T) {
 	}{
 		{&tap.Table{Columns: columns, Key: []int{0}}, "name of a table"},
 		{&tap.Table{Name: "\xff", Columns: columns, Key: []int{0}}, "name of a table"},
-		{&tap.Table{Name: "t", Columns: columns}, "no columns or no key"},
+		{&tap.Table{Name: "t"}, "no columns"},
+		{&tap.Table{Name: "t", Columns: columns}, ""},
+		{&tap.Table{Name: "t", Columns: columns, References: []tap.Reference{{Name: "r", Columns: []string{"id"}, Table: "u", Of: []string{"id"}}}}, "unseen"},
 		{&tap.Table{Name: "t", Columns: columns, Key: []int{2}}, "not there"},
 		{&tap.Table{Name: "t", Columns: columns, Key: []int{-1}}, "not there"},
 		{&tap.Table{Name: "t", Columns: columns, Key: []int{0, 0}}, "twice"},
@@ -113,6 +120,13 @@ func TestCheckTableNamesWhatIsWrong(t *testing.T) {
 			t.Errorf("got %v, want %q", err, test.want)
 		}
 	}
+}
+
+// keyless are patients that no key names.
+func keyless() *tap.Table {
+	t := *patients()
+	t.Key = nil
+	return &t
 }
 
 func holding(v row.Value) *row.Value { return &v }

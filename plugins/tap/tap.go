@@ -43,6 +43,15 @@
 // rule only where it knows it exactly, and a Gap or Rewritten otherwise: what
 // those concern is verified and explained by nothing. A tap that knows none of
 // this leaves the fields empty.
+//
+// # Tables without a key
+//
+// Rows that no key names are told apart by their cells alone, and equal rows by
+// their number: the host counts them. Such a table has an empty Key. A tap may
+// cover it if it tells every version, with the row as it was before each change:
+// its updates and deletes have Before, and no change has a Key. Scan reads it whole,
+// Fetch is never asked for it, and no Reference of it changes its rows unseen: a
+// tap refuses a table of which that is not so.
 package tap
 
 import (
@@ -84,6 +93,8 @@ type Tap interface {
 	Stream(ctx context.Context, from Position, sink Sink) error
 	// Scan reads up to limit rows of a table in the order of its key, after a
 	// key (nil: from the start). It needs a running Stream to deliver its fence.
+	// A table without a key it reads whole, in any order: after is nil, the chunk is
+	// the last, and more rows than limit are an error that says so.
 	Scan(ctx context.Context, table string, after []row.Value, limit int) (Chunk, error)
 	// Fetch reads the rows with the given keys as they stand now; a key without
 	// a row is left out. Where the rows are large it may look for some of the keys
@@ -132,7 +143,7 @@ type Description struct {
 type Table struct {
 	Name    string // as the configuration names it
 	Columns []row.Column
-	Key     []int // indexes into Columns, in key order
+	Key     []int // indexes into Columns, in key order; empty if nothing names a row
 	// Refused says why the table cannot be covered, with the mend; empty if it
 	// can. A refused table has no changes and no rows.
 	Refused string
@@ -148,6 +159,9 @@ type Table struct {
 	// them again when it comes to a statement that changes them.
 	References []Reference
 }
+
+// Keyless reports whether the table is covered though no key names its rows.
+func (t *Table) Keyless() bool { return t.Refused == "" && len(t.Key) == 0 }
 
 // KeyOf returns the key's cells of a row of the table.
 func (t *Table) KeyOf(cells []row.Value) []row.Value {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -50,6 +51,9 @@ func (p *pass) judge(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.
 	}
 	var err error
 	f.Verdict, f.Detail, err = p.word(d, cut, restored)
+	if rows.Numbered(d.Table) {
+		f.Detail += rows.NumberedWords
+	}
 	return f, err
 }
 

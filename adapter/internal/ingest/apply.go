@@ -93,6 +93,13 @@ func (a *applier) change(c *tap.Change) error {
 		a.place.logged++
 		a.place.eventID = c.EventID
 	}
+	c, err := a.numberer.Change(a.batch, c)
+	if err != nil {
+		return fmt.Errorf("number a row: %w", err)
+	}
+	if c.Table.Refused != "" {
+		return nil
+	}
 	a.changes++
 	a.arrival.tell(c.Time)
 	if err := a.before(c); err != nil {

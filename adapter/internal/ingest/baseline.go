@@ -89,6 +89,7 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 		return err
 	}
 	defer s.meter.End()
+	var left map[string]bool
 	for read := uint64(0); ; {
 		after, err := s.snapshotAfter(table)
 		if err != nil {
@@ -99,14 +100,22 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
 		}
 		done := chunk.Last || len(chunk.Rows) == 0
-		err = s.acceptChunk(chunk, window, done)
+		if rows.Numbered(chunk.Table) {
+			left, err = s.acceptWhole(chunk, window, left)
+			done = len(left) == 0
+		} else {
+			err = s.acceptChunk(chunk, window, done)
+		}
 		if errors.Is(err, errReadAnew) {
+			left = nil
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
 		}
-		read += uint64(len(chunk.Rows))
+		if !rows.Numbered(chunk.Table) {
+			read += uint64(len(chunk.Rows))
+		}
 		s.meter.Read(read)
 		if err := s.settle(ctx); err != nil {
 			return err
@@ -123,7 +132,7 @@ func (s *session) snapshotAfter(table string) ([]row.Value, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	after := s.states[table].After
-	if len(after) == 0 {
+	if len(after) == 0 || rows.Numbered(s.tables[table]) {
 		return nil, nil
 	}
 	key, err := row.ParseKey(after)

@@ -127,6 +127,18 @@ func (j *judged) sameDate() (bool, error) {
 	return true, nil // it had none that could have been moved
 }
 
+// updated returns what an update made of the row, nil if the version is of none. Of
+// a row without a key it is the deletion of what the row was.
+func (j *judged) updated() []row.Value {
+	switch {
+	case j.Op == commit.Update:
+		return j.Cells
+	case rows.Numbered(j.Table) && j.change.Op == tap.Update:
+		return j.change.After
+	}
+	return nil
+}
+
 // judgeFinal opens a finding where a version that was final was changed, in what
 // may not change in it, or deleted.
 func (j *judged) judgeFinal(leaf uint64) error {
@@ -136,8 +148,8 @@ func (j *judged) judgeFinal(leaf uint64) error {
 	f := findings.Finding{Verdict: findings.ChangedAfterFinal, Table: j.Table.Name, Key: j.key,
 		Version: j.before.Header.Version, Leaf: j.before.Header.Index}
 	done := "deleted the row"
-	if j.Op == commit.Update {
-		d, err := j.comparer.Differences(j.before, j.Table, j.Cells, leaf)
+	if cells := j.updated(); cells != nil {
+		d, err := j.comparer.Differences(j.before, j.Table, cells, leaf)
 		if err != nil || d.State != rows.Differs || j.rules.Final.MayAllChange(d.Columns) {
 			return err
 		}

@@ -86,7 +86,13 @@ func (s *session) withReferring(names []string) []string {
 }
 
 // schema records that a table has another shape, or that rows of it went.
-func (a *applier) schema(c *tap.SchemaChange) error {
+func (a *applier) schema(told *tap.SchemaChange) error {
+	c := *told
+	c.Table = a.numberer.Table(c.Table)
+	return a.shaped(&c)
+}
+
+func (a *applier) shaped(c *tap.SchemaChange) error {
 	index, err := appendSchema(a.batch, c)
 	if err != nil {
 		return err
@@ -96,7 +102,12 @@ func (a *applier) schema(c *tap.SchemaChange) error {
 			return err
 		}
 	}
-	if c.Removed != nil {
+	former := a.book.Key(c.Table.Name)
+	if c.Removed != nil && c.Removed.All && rows.NumberedKey(former) {
+		if err := a.buryAll(c.Table.Name); err != nil {
+			return err
+		}
+	} else if c.Removed != nil {
 		a.addRule(a.batch, cause.Step{Table: c.Table.Name, Leaf: index, Entry: index, Sure: true, Removed: c.Removed})
 	}
 	if err := a.reshaped(c, index); err != nil {
@@ -162,7 +173,7 @@ func (a *applier) checkBefore(c *tap.Change) error {
 			return err
 		}
 	}
-	if !known && !a.states[c.Table.Name].Baselined {
+	if !a.states[c.Table.Name].Baselined && (!known || head.Deleted && rows.Numbered(c.Table)) {
 		return nil
 	}
 	if !known || head.Deleted {
@@ -263,6 +274,9 @@ func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, d rows.C
 func (a *applier) broke(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) (findings.Finding, error) {
 	f := findings.Finding{Verdict: findings.HistoryBroken, Table: c.Table.Name, Key: key, Leaf: commit.NoPrevious,
 		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
+	if rows.Numbered(c.Table) {
+		f.Detail += rows.NumberedWords
+	}
 	if e != nil {
 		f.Version, f.Leaf = e.Header.Version, e.Header.Index
 		var err error

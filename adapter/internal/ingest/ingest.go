@@ -90,6 +90,7 @@ type session struct {
 	tap       tap.Tap
 	described tap.Description
 	recorder  *rows.Recorder
+	numberer  *rows.Numberer
 	tables    map[string]*tap.Table // as they stand now
 	estimates map[string]uint64     // of their rows, when the tap was attached
 	states    map[string]TableState
@@ -178,9 +179,12 @@ func (i *Ingest) detach(s *session) {
 // meetTables compares the tables with what was last seen of them, and records
 // what changed while nobody looked.
 func (s *session) meetTables(listed []tap.Table) error {
-	return s.log.Update(func(b *recordlog.Batch) error {
+	return s.log.Update(func(b *recordlog.Batch) (err error) {
+		if s.numberer, err = rows.NewNumberer(b, s.recorder.Leads); err != nil {
+			return err
+		}
 		for n := range listed {
-			t := &listed[n]
+			t := s.numberer.Table(&listed[n])
 			if err := s.recallReferences(b, t); err != nil {
 				return err
 			}

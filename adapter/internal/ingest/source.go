@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
@@ -16,12 +17,18 @@ var _ sweep.Source = (*Ingest)(nil)
 // Scan reads rows of a table through the attached tap and waits until all that
 // the read could have seen is logged.
 func (i *Ingest) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, recordlog.Window, error) {
+	if i.numbered(table) {
+		return i.readWhole(ctx, table)
+	}
 	limit = i.pace.most(limit)
 	return i.read(ctx, limit, func(t tap.Tap) (tap.Chunk, error) { return t.Scan(ctx, table, after, limit) })
 }
 
 // Fetch reads rows by key in the same way.
 func (i *Ingest) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error) {
+	if i.numbered(table) {
+		return i.fetchWhole(ctx, table, keys)
+	}
 	return i.read(ctx, len(keys), func(t tap.Tap) (tap.Chunk, error) { return t.Fetch(ctx, table, keys) })
 }
 
@@ -50,6 +57,9 @@ func (i *Ingest) read(ctx context.Context, rows int, call func(tap.Tap) (tap.Chu
 		return tap.Chunk{}, w, err
 	}
 	w.To = i.log.Size()
+	if s.numberer.Chunk(&chunk); chunk.Table.Refused != "" {
+		return tap.Chunk{}, w, fmt.Errorf("%w: table %s: %s", tap.ErrTable, chunk.Table.Name, chunk.Table.Refused)
+	}
 	return chunk, w, nil
 }
 

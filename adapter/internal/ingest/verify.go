@@ -124,6 +124,9 @@ func (s *session) enterDeviation(b *recordlog.Batch, d sweep.Deviation, verdict 
 	f := findings.Finding{Verdict: verdict, Table: d.Table.Name, Key: d.Key, Leaf: commit.NoPrevious,
 		Columns: d.Columns, Present: d.Present, Detail: detail,
 		FirstBad: findings.Moment{Time: s.options.Now().UnixMilli()}}
+	if rows.Numbered(d.Table) {
+		f.Detail += rows.NumberedWords
+	}
 	if d.Latest != nil {
 		f.Version, f.Leaf = d.Latest.Header.Version, d.Latest.Header.Index
 		if f.LastGood, err = s.lastGood(d.Latest, f.FirstBad.Time); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 )
@@ -121,6 +122,37 @@ func (b *Batch) Head(table string, key []byte) (Head, bool, error) {
 		return Head{}, false, nil
 	}
 	return b.head(number, key)
+}
+
+// Heads calls fn for each row of a table, deleted ones included, as the batch holds
+// them when it is called; fn may append to the batch. The order is not defined.
+func (b *Batch) Heads(table string, fn func(key []byte, h Head) error) error {
+	number, ok := b.state.tables[table]
+	if !ok {
+		return nil
+	}
+	prefix := string(binary.BigEndian.AppendUint32([]byte{prefixHead}, number))
+	own := make(map[string]Head)
+	for key, h := range b.heads {
+		if strings.HasPrefix(key, prefix) && h.Version > 0 {
+			own[key[len(prefix):]] = h
+		}
+	}
+	err := b.log.Heads(context.Background(), table, func(key []byte, h Head) error {
+		if _, ok := own[string(key)]; ok {
+			return nil
+		}
+		return fn(key, h)
+	})
+	if err != nil {
+		return err
+	}
+	for key, h := range own {
+		if err := fn([]byte(key), h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // head reads a row's head through the batch's overlay. It leaves the row's

@@ -35,10 +35,11 @@ func stands(now, recorded []row.Column, n int) int {
 // SameColumns reports whether a version covers just the columns that the table
 // has, in any order.
 func SameColumns(e *recordlog.Entry, t *tap.Table) bool {
-	if len(e.Header.Columns) != len(t.Columns) {
+	columns, _ := own(t, nil)
+	if len(e.Header.Columns) != len(columns) {
 		return false
 	}
-	for i, c := range t.Columns {
+	for i, c := range columns {
 		if e.Header.Columns[i].Name != c.Name && indexOf(e.Header.Columns, c.Name) < 0 {
 			return false
 		}

@@ -96,10 +96,11 @@ func (r *Recorder) shape(t *tap.Table) (*shape, error) {
 	if !ok {
 		return nil, fmt.Errorf("table %s is not in the configuration", t.Name)
 	}
-	if err := commit.CheckColumns(t.Columns); err != nil {
+	columns, _ := own(t, nil)
+	if err := commit.CheckColumns(columns); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name, err)
 	}
-	s := &shape{encoded: commit.AppendColumns(nil, t.Columns), patient: -1, to: m.To}
+	s := &shape{encoded: commit.AppendColumns(nil, columns), patient: -1, to: m.To}
 	if m.Patient != "" {
 		s.patient = slices.IndexFunc(t.Columns, func(c row.Column) bool { return c.Name == m.Patient })
 		if s.patient < 0 {
@@ -151,7 +152,8 @@ func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
 	}
 	e := r.entry(b.Next(), b.Time(), s, v, head, known)
 	e.Owner = whose.id
-	c, digests, err := r.committer.Commit(whose.owner.VersionKey(r.log, e.Header.Index), &e.Header, v.Cells)
+	_, cells := own(v.Table, v.Cells)
+	c, digests, err := r.committer.Commit(whose.owner.VersionKey(r.log, e.Header.Index), &e.Header, cells)
 	if err != nil {
 		return 0, fmt.Errorf("commit to a row of %s: %w", v.Table.Name, err)
 	}
@@ -172,7 +174,8 @@ func (r *Recorder) entry(index uint64, now int64, s *shape, v Version, head reco
 		e.Header.Version, e.Header.Previous = head.Version+1, head.Index
 	}
 	if v.Op != commit.Delete {
-		e.Header.Columns, e.Header.EncodedColumns = v.Table.Columns, s.encoded
+		e.Header.Columns, _ = own(v.Table, nil)
+		e.Header.EncodedColumns = s.encoded
 	}
 	return e
 }

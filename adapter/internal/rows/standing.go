@@ -214,7 +214,7 @@ func (c *Comparer) added(i *image, t *tap.Table, cells []row.Value) []string {
 	}
 	var names []string
 	for at, taken := range c.taken {
-		if taken {
+		if taken || isKeyColumn(t, at) {
 			continue
 		}
 		name := t.Columns[at].Name
