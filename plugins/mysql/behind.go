@@ -16,7 +16,8 @@ import (
 // has delivered of it would be taken for one that was put back, so no read shows
 // one. Of most transactions the place of the snapshot in the log tells whether it
 // shows them. XA COMMIT is carried out later than the server tells that place:
-// for as long as the server lists the transaction as prepared.
+// for as long as the server lists the transaction as prepared. MySQL tells no
+// place, but adds a transaction to those executed once its engine has committed.
 
 const (
 	// showPatience is how long a transaction may take from its entry in the log
@@ -33,7 +34,10 @@ func (t *Tap) beginAt(ctx context.Context) (*snapshot, error) {
 	if err := t.awaitXA(ctx); err != nil {
 		return nil, err
 	}
-	s, err := begin(ctx, t.db)
+	if err := t.awaitExecuted(ctx); err != nil {
+		return nil, err
+	}
+	s, err := begin(ctx, t.db, t.dialect)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +56,23 @@ func (s *snapshot) reach(ctx context.Context, least logPoint) error {
 		}
 		err := s.renew(ctx)
 		return err == nil && s.point.reached(least), err
+	})
+}
+
+// awaitExecuted waits until what the stream has delivered of MySQL is executed:
+// from then on every snapshot shows it.
+func (t *Tap) awaitExecuted(ctx context.Context) error {
+	delivered := t.fences.leastSet()
+	return awaitShown(ctx, func() (bool, error) {
+		if len(delivered) == 0 {
+			return true, nil
+		}
+		executed, err := t.dialect.executedNow(ctx, t.db)
+		if err != nil {
+			return false, err
+		}
+		_, more := delivered.beyond(executed, gtid{})
+		return !more, nil
 	})
 }
 

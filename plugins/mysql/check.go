@@ -15,9 +15,12 @@ import (
 // those that it cannot do without, and a survey all of them.
 type inspection struct {
 	settings *settings
+	dialect  *dialect
 	db       *sql.DB
-	tables   []string
-	now      func() time.Time
+	// connections is how many it, or the tap after it, may open at once.
+	connections int
+	tables      []string
+	now         func() time.Time
 
 	server      server
 	definitions []*definition // of the tables of a survey
@@ -66,15 +69,24 @@ func (c *inspection) admit(ctx context.Context) error {
 }
 
 // connect reports whether there is a connection, and reads what the rules need.
+// The connections are for the caller to close.
 func (c *inspection) connect(ctx context.Context) (bool, error) {
-	if err := c.db.PingContext(ctx); err != nil {
+	var err error
+	if c.db, c.dialect, err = connect(ctx, c.settings); err != nil {
 		c.add(connectCheck(c.settings, err))
 		return false, ctx.Err()
 	}
+	c.db.SetMaxOpenConns(c.connections)
 	if err := c.readServer(ctx); err != nil {
 		return false, fmt.Errorf("look at the server: %w", err)
 	}
 	return true, nil
+}
+
+func (c *inspection) close() {
+	if c.db != nil {
+		c.db.Close()
+	}
 }
 
 // run follows the rules. Its error says that the look broke off.
@@ -86,7 +98,7 @@ func (c *inspection) run(ctx context.Context, all bool) error {
 		if err := r.look(c, ctx); err != nil {
 			return fmt.Errorf("look at the server: %w", err)
 		}
-		if !c.server.supported() {
+		if !c.dialect.supported() {
 			return nil // the variables of others have other names
 		}
 	}
@@ -126,7 +138,7 @@ func connectCheck(s *settings, err error) tap.Check {
 		c.Reason = "the account has reached its limit of connections"
 		c.Mend = fmt.Sprintf("allow the account %d connections: ALTER USER … WITH MAX_USER_CONNECTIONS %d", NeededConnections, NeededConnections)
 	case 1193:
-		c.Reason = "it is no MariaDB server of 10.11 or later: " + err.Error()
+		c.Reason = "it is no server that the tap is made for: " + err.Error()
 		c.Mend = supportedServers
 	case 0:
 		c.Reason = "there is none: " + err.Error()

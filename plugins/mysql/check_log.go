@@ -17,7 +17,7 @@ import (
 // account may ask.
 func (c *inspection) checkFilters(ctx context.Context) error {
 	check := tap.Check{Thing: "databases left out of the binary log", State: tap.CheckOK, Found: "none"}
-	rows, err := queryStrings(ctx, c.db, "SHOW MASTER STATUS")
+	rows, err := queryStrings(ctx, c.db, c.dialect.logEnd)
 	if err != nil {
 		check.State, check.Found = tap.CheckUnknown, ""
 		check.Reason = "the account may not ask for them"
@@ -45,7 +45,7 @@ func (c *inspection) refuseFilter(option, value, reason string) {
 }
 
 func (c *inspection) grantMonitor() string {
-	return "GRANT BINLOG MONITOR ON *.* TO " + c.server.account.String()
+	return "GRANT " + c.dialect.monitor + " ON *.* TO " + c.server.account.String()
 }
 
 // A logUse is how much the server writes to its binary log.
@@ -162,8 +162,8 @@ func (c *inspection) readLogUse(ctx context.Context) (*logUse, error) {
 // beginning returns when a file of the log was begun: its first event says so,
 // and only a replica gets to see it.
 func (c *inspection) beginning(ctx context.Context, file string) (time.Time, error) {
-	config := syncerConfig(c.settings, nil, nil)
-	config.ServerID, config.Option = randomServerID(), nil
+	config := syncerConfig(c.settings, c.dialect, nil)
+	config.ServerID = randomServerID()
 	syncer := replication.NewBinlogSyncer(config)
 	defer syncer.Close()
 	streamer, err := syncer.StartSync(mysql.Position{Name: file, Pos: 4})

@@ -10,30 +10,24 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-const supportedServers = "tap a MariaDB server of 10.11 or later; MySQL is not supported yet"
+const supportedServers = "tap a MariaDB server of 10.11 or later, or MySQL 8.0 or 8.4"
+
+// notVerified is said wherever the tap tells what it taps, until its tests have
+// run on such a server.
+const notVerified = "not verified on MySQL 8: the tap was made for it from documentation, and its tests have not run on a server of it"
 
 func (c *inspection) checkVersion(context.Context) error {
 	check := tap.Check{Thing: "server version", State: tap.CheckOK, Found: c.server.version}
-	if !c.server.supported() {
-		check.State, check.Reason = tap.CheckFail, "the tap is built and tested for MariaDB from 10.11 on"
+	switch {
+	case !c.dialect.supported():
+		check.State, check.Reason = tap.CheckFail, "the tap is not made for this server"
 		check.Mend = supportedServers
+	case c.dialect.isMySQL():
+		check.State, check.Reason = tap.CheckWarn, notVerified
+		check.Mend = "try it beside a copy of the database first"
 	}
 	c.add(check)
 	return nil
-}
-
-// supported reports whether the server is MariaDB 10.11 or later.
-func (s *server) supported() bool {
-	if !strings.Contains(s.version, "MariaDB") {
-		return false
-	}
-	parts := strings.SplitN(s.version, ".", 3)
-	if len(parts) < 3 {
-		return false
-	}
-	major, err1 := strconv.Atoi(parts[0])
-	minor, err2 := strconv.Atoi(parts[1])
-	return err1 == nil && err2 == nil && (major > 10 || major == 10 && minor >= 11)
 }
 
 // A wanted is a server variable that should have a value.

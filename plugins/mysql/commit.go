@@ -18,9 +18,10 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	x := &s.open
 	x.time = eventTime(event.Header)
 	defer func() { x.gtid = gtid{} }()
+	ended := x.ended(event.Header)
 	if s.unverified {
-		s.point.offset = uint64(event.Header.LogPos)
-		s.tap.fences.deliver(s.point)
+		s.point.offset = ended
+		s.tap.fences.deliver(s.point, x.gtid)
 		return s.readAgain(x)
 	}
 	if x.xa.prepared {
@@ -31,14 +32,16 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 	if err := s.announce(ctx, x); err != nil {
 		return err
 	}
-	s.tap.fences.deliver(logPoint{file: s.point.file, offset: uint64(event.Header.LogPos)})
+	s.tap.fences.deliver(logPoint{file: s.point.file, offset: ended}, x.gtid)
 	if err := s.changes(x); err != nil {
 		return err
 	}
 	s.at.resolve(x.resolves)
 	s.at.advance(x.gtid, x.sum())
-	s.at.point = x.start
-	s.point.offset = uint64(event.Header.LogPos)
+	if !x.gtid.isMySQL() {
+		s.at.point = x.start
+	}
+	s.point.offset = ended
 	if x.rows.empty() && len(x.gaps)+len(x.statements) == 0 {
 		s.moved = true
 		return s.reportProgress(x.time)

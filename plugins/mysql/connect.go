@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/replication"
 	driver "github.com/go-sql-driver/mysql"
 )
@@ -31,52 +31,63 @@ const (
 // that is read equal to the row in the log: bytes of the column's own character
 // set, times in UTC, CHAR without padding. Every query for rows is a prepared
 // one, because only the binary protocol returns floats whole.
-func openReads(s *settings) (*sql.DB, error) {
-	config := driver.NewConfig()
-	config.User, config.Passwd, config.TLS = s.User, s.password, s.tls
-	config.Net, config.Addr = s.network()
-	config.Timeout = dialPatience
-	config.Logger = &driver.NopLogger{}
-	config.MaxAllowedPacket = 0 // the server's own limit
+func openReads(s *settings, d *dialect) (*sql.DB, error) {
+	config := driverConfig(s)
 	config.Params = map[string]string{
 		"time_zone":             "'+00:00'",
 		"character_set_results": "NULL",
 		"sql_mode":              "'ALLOW_INVALID_DATES'",
-		"tx_isolation":          "'REPEATABLE-READ'", // else a consistent snapshot is silently none
 		"lock_wait_timeout":     metadataLockWait,
 		// What the server gives to all sessions must not cut an answer short, nor
 		// show rows as they once were or tables otherwise than they are read here.
-		"sql_select_limit":       "18446744073709551615",
-		"system_versioning_asof": "DEFAULT",
-		"sql_quote_show_create":  "1",
-		"max_sort_length":        "65536", // else rows of keys that begin alike come in any order
-		"autocommit":             "1",
-		"completion_type":        "'NO_CHAIN'",
+		"sql_select_limit":      "18446744073709551615",
+		"sql_quote_show_create": "1",
+		"max_sort_length":       "65536", // else rows of keys that begin alike come in any order
+		"autocommit":            "1",
+		"completion_type":       "'NO_CHAIN'",
 		// A tap that is stopped holds a table's definition no longer than this.
-		"net_write_timeout":                 stoppedPatience,
-		"idle_readonly_transaction_timeout": stoppedPatience,
+		"net_write_timeout": stoppedPatience,
 	}
+	maps.Copy(config.Params, d.session)
 	if err := config.Apply(driver.Charset("utf8mb4", "")); err != nil {
 		return nil, err
 	}
-	connector, err := driver.NewConnector(config)
+	db, err := openConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(time.Minute)
 	return db, nil
 }
 
-// syncerConfig returns how the binary log is read from a point. The point goes
-// to the server as a session variable of our own, so that the library keeps no
-// GTID set beside ours.
-func syncerConfig(s *settings, from gtidSet, handler replication.EventHandler) replication.BinlogSyncerConfig {
+// openPlain returns connections with the server's own settings.
+func openPlain(s *settings) (*sql.DB, error) { return openConfig(driverConfig(s)) }
+
+func driverConfig(s *settings) *driver.Config {
+	config := driver.NewConfig()
+	config.User, config.Passwd, config.TLS = s.User, s.password, s.tls
+	config.Net, config.Addr = s.network()
+	config.Timeout = dialPatience
+	config.Logger = &driver.NopLogger{}
+	config.MaxAllowedPacket = 0 // the server's own limit
+	return config
+}
+
+func openConfig(config *driver.Config) (*sql.DB, error) {
+	connector, err := driver.NewConnector(config)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// syncerConfig returns how the binary log is read.
+func syncerConfig(s *settings, d *dialect, handler replication.EventHandler) replication.BinlogSyncerConfig {
 	config := replication.BinlogSyncerConfig{
 		ServerID:            s.ServerID,
-		Flavor:              "mariadb",
+		Flavor:              d.flavor,
 		Host:                s.Host,
 		Port:                s.Port,
 		User:                s.User,
@@ -92,10 +103,6 @@ func syncerConfig(s *settings, from gtidSet, handler replication.EventHandler) r
 		// Table maps are read by parseTableMap, and only those of tapped tables.
 		TableMapOptionalMetaDecodeFunc: func([]byte) error { return nil },
 		SynchronousEventHandler:        handler,
-		Option: func(c *client.Conn) error {
-			_, err := c.Execute("SET @slave_connect_state='" + from.String() + "', @slave_gtid_strict_mode=1")
-			return err
-		},
 	}
 	if s.Socket != "" {
 		config.Host, config.Port = s.Socket, 0

@@ -116,7 +116,7 @@ func serverError(err error) uint16 {
 
 // readDefinition reads a table's definition; a table that cannot be covered has
 // refused set, whatever the reason.
-func readDefinition(ctx context.Context, db querier, name string) (*definition, error) {
+func readDefinition(ctx context.Context, db querier, l *dialect, name string) (*definition, error) {
 	d := &definition{name: name}
 	if err := d.readType(ctx, db); err != nil || d.refused != "" {
 		return d, err
@@ -145,7 +145,7 @@ func readDefinition(ctx context.Context, db querier, name string) (*definition, 
 	if err := d.readColumns(ctx, db, create); err != nil {
 		return nil, fmt.Errorf("read columns of table %s: %w", name, err)
 	}
-	if err := d.readKey(ctx, db); err != nil {
+	if err := d.readKey(ctx, db, l); err != nil {
 		return nil, fmt.Errorf("read keys of table %s: %w", name, err)
 	}
 	if err := d.readCreated(ctx, db); err != nil {
@@ -197,7 +197,7 @@ func (d *definition) readCreate(ctx context.Context, db querier) (string, error)
 func (d *definition) readColumns(ctx context.Context, db querier, create string) error {
 	schema, table := tableName(d.name)
 	rows, err := queryStrings(ctx, db, `SELECT column_name, data_type, column_type, character_set_name,
-		collation_name, is_generated, character_octet_length, generation_expression FROM information_schema.columns
+		collation_name, extra, character_octet_length, generation_expression FROM information_schema.columns
 		WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position`, schema, table)
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (d *definition) readColumns(ctx context.Context, db querier, create string)
 		if c.refused != "" {
 			c.refused += ": " + mend
 		}
-		if r[5] == "ALWAYS" {
+		if isGenerated(r[5]) {
 			c.omitted, c.refused = "it is generated from other columns", ""
 		}
 		if c.kind == kindBinary {
@@ -225,13 +225,19 @@ func (d *definition) readColumns(ctx context.Context, db querier, create string)
 	return nil
 }
 
+// isGenerated reads what information_schema says of a column beside its type:
+// MySQL says DEFAULT_GENERATED of one that only has an expression for a default.
+func isGenerated(extra string) bool {
+	return strings.Contains(extra, "VIRTUAL GENERATED") || strings.Contains(extra, "STORED GENERATED")
+}
+
 // readKey chooses the primary key, or else the first unique key by name whose
 // columns are all NOT NULL and whole.
-func (d *definition) readKey(ctx context.Context, db querier) error {
+func (d *definition) readKey(ctx context.Context, db querier, l *dialect) error {
 	schema, table := tableName(d.name)
 	rows, err := queryStrings(ctx, db, `SELECT index_name, column_name, sub_part, nullable
 		FROM information_schema.statistics
-		WHERE table_schema = ? AND table_name = ? AND non_unique = 0 AND index_type = 'BTREE' AND ignored = 'NO'
+		WHERE table_schema = ? AND table_name = ? AND non_unique = 0 AND index_type = 'BTREE' AND `+l.usable+`
 		ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index`, schema, table)
 	if err != nil {
 		return err

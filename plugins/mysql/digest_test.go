@@ -11,8 +11,7 @@ import (
 func TestTheDigestCoversWhatTheRowsHold(t *testing.T) {
 	sum := func(rows string) transactionDigest {
 		s := &stream{mapped: make(map[uint64]*shape)}
-		s.open.begin(&replication.MariadbGTIDEvent{}, xaGroup{})
-		s.open.gtid = gtid{sequence: 1}
+		s.open.begin(gtid{sequence: 1})
 		header := &replication.EventHeader{Timestamp: 1, EventType: replication.WRITE_ROWS_EVENTv1}
 		raw := append(make([]byte, replication.EventHeaderSize+6), rows...)
 		if err := s.addRows(&replication.BinlogEvent{Header: header, RawData: raw}, &replication.RowsEvent{}); err != nil {

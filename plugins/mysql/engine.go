@@ -50,10 +50,6 @@ func (d *definition) addEngineNotes() {
 	}
 }
 
-// outOfCache keeps a result out of the server's query cache, which is for the
-// hospital's own queries.
-const outOfCache = "SQL_NO_CACHE "
-
 // bufferOption makes the server copy a result before it sends it, where the table
 // stays locked against writers for as long as it is read. A scan cannot have it:
 // the server returns such a copy in an order of its own, and applies the scan's

@@ -23,11 +23,7 @@ func SurveyAt(ctx context.Context, config tap.Config, now func() time.Time) (tap
 	if err != nil {
 		return tap.Survey{}, err
 	}
-	db, err := openReads(s)
-	if err != nil {
-		return tap.Survey{}, err
-	}
-	defer db.Close()
-	c := &inspection{settings: s, db: db, now: now}
+	c := &inspection{settings: s, connections: connections, now: now}
+	defer c.close()
 	return c.survey(ctx, tap.SurveyRequest{Config: config})
 }

@@ -17,6 +17,7 @@ type fences struct {
 	history    int // counts the server histories that the stream followed
 	waiting    []fence
 	delivered  logPoint      // the end of the last transaction that the sink has, or has in part
+	sent       mysqlSet      // the transactions of MySQL that it has, or has in part, since the log was opened
 	committing []xid         // XA transactions that the sink has and snapshots may not show yet, oldest first
 	changed    chan struct{} // wakes the stream; holds one signal at most
 }
@@ -40,17 +41,20 @@ func (f *fences) generation() int {
 }
 
 // deliver notes that the sink is about to get a transaction that ends at point.
-func (f *fences) deliver(point logPoint) {
+func (f *fences) deliver(point logPoint, g gtid) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.delivered = point
+	if g.isMySQL() {
+		f.sent = f.sent.add(g.line(), span{g.sequence, g.sequence})
+	}
 }
 
 // unknown says that the stream's place on the server is not known.
 func (f *fences) unknown() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.delivered, f.committing = logPoint{}, nil
+	f.delivered, f.sent, f.committing = logPoint{}, nil, nil
 }
 
 // mostCommitting bounds the XA transactions that are kept for reads that never
@@ -88,6 +92,13 @@ func (f *fences) least() logPoint {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.delivered
+}
+
+// leastSet returns the transactions of MySQL that a read must show.
+func (f *fences) leastSet() mysqlSet {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sent.copy()
 }
 
 // register adds a fence for a snapshot that was begun in a generation. Log
@@ -133,7 +144,7 @@ func (f *fences) newHistory() []fence {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.history++
-	f.delivered, f.committing = logPoint{}, nil
+	f.delivered, f.sent, f.committing = logPoint{}, nil, nil
 	waiting := f.waiting
 	f.waiting = nil
 	return waiting

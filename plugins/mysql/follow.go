@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 )
@@ -59,14 +60,7 @@ func (t *Tap) follow(ctx context.Context, from gtidSet, place logPoint) (*follow
 	f := &follower{events: make(chan *replication.BinlogEvent, queuePlaces), places: make(chan struct{}, queuePlaces),
 		failed: make(chan error, 1), ended: make(chan struct{})}
 	f.closed, f.close = context.WithCancel(ctx)
-	config := syncerConfig(t.settings, from, f)
-	start := mysql.Position{Pos: 4}
-	if place != (logPoint{}) {
-		start = mysql.Position{Name: place.file, Pos: uint32(place.offset)}
-		config.Option = nil
-	}
-	f.syncer = replication.NewBinlogSyncer(config)
-	streamer, err := f.syncer.StartSync(start)
+	streamer, err := f.start(syncerConfig(t.settings, t.dialect, f), from, place)
 	if err != nil {
 		close(f.ended)
 		f.end()
@@ -81,10 +75,36 @@ func (t *Tap) follow(ctx context.Context, from gtidSet, place logPoint) (*follow
 	return f, nil
 }
 
+// start sends the server the point to read from. Of MariaDB it is a session
+// variable of our own, so that the library keeps no GTID set beside ours.
+func (f *follower) start(config replication.BinlogSyncerConfig, from gtidSet, place logPoint) (*replication.BinlogStreamer, error) {
+	start := mysql.Position{Pos: 4}
+	switch _, isMySQL := from.(mysqlSet); {
+	case place != (logPoint{}):
+		start = mysql.Position{Name: place.file, Pos: uint32(place.offset)}
+	case isMySQL:
+		set, err := mysql.ParseMysqlGTIDSet(from.String())
+		if err != nil {
+			return nil, err
+		}
+		f.syncer = replication.NewBinlogSyncer(config)
+		return f.syncer.StartSyncGTID(set)
+	default:
+		config.Option = func(c *client.Conn) error {
+			_, err := c.Execute("SET @slave_connect_state='" + from.String() + "', @slave_gtid_strict_mode=1")
+			return err
+		}
+	}
+	f.syncer = replication.NewBinlogSyncer(config)
+	return f.syncer.StartSync(start)
+}
+
 // end closes the connection and waits for its goroutines.
 func (f *follower) end() {
 	f.close()
-	f.syncer.Close()
+	if f.syncer != nil {
+		f.syncer.Close()
+	}
 	<-f.ended
 }
 

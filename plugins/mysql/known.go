@@ -28,7 +28,7 @@ func (k *known) definition(ctx context.Context, s *snapshot, name string) (*defi
 	}
 	create, err := d.readCreate(ctx, s.conn)
 	if err != nil {
-		return readDefinition(ctx, s.conn, name) // which says what the error means
+		return readDefinition(ctx, s.conn, s.dialect, name) // which says what the error means
 	}
 	create = withoutCounter(create)
 	k.mu.Lock()
@@ -37,7 +37,7 @@ func (k *known) definition(ctx context.Context, s *snapshot, name string) (*defi
 	if ok && held.create == create {
 		return held.definition, nil
 	}
-	d, err = readDefinition(ctx, s.conn, name)
+	d, err = readDefinition(ctx, s.conn, s.dialect, name)
 	if err != nil || d.refused != "" || d.created != 0 {
 		return d, err
 	}

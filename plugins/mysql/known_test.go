@@ -14,7 +14,7 @@ func TestAKnownDefinitionIsThatOfTheTable(t *testing.T) {
 	s.Exec("CREATE DATABASE emr CHARACTER SET latin1", "CREATE TABLE emr.parent (id INT PRIMARY KEY)",
 		"CREATE TABLE emr.t (id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(9), b ENUM('x', ' AUTO_INCREMENT=7'), c INT NOT NULL, d INT AS (c + 1), "+
 			"p INT, UNIQUE KEY u (c))")
-	db, err := openReads(&settings{Host: "127.0.0.1", Port: uint16(s.Port()), User: "root"})
+	db, d, err := connect(t.Context(), &settings{Host: "127.0.0.1", Port: uint16(s.Port()), User: "root"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestAKnownDefinitionIsThatOfTheTable(t *testing.T) {
 	var k known
 	read := func() *definition {
 		t.Helper()
-		view, err := begin(t.Context(), db)
+		view, err := begin(t.Context(), db, d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestAKnownDefinitionIsThatOfTheTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := readDefinition(t.Context(), view.conn, "emr.t")
+		want, err := readDefinition(t.Context(), view.conn, view.dialect, "emr.t")
 		if err != nil || !reflect.DeepEqual(d, want) {
 			t.Fatalf("known %+v, %v; the table is %+v", d, err, want)
 		}

@@ -52,6 +52,7 @@ import (
 type Tap struct {
 	settings *settings
 	db       *sql.DB
+	dialect  *dialect
 	tables   []string
 	charsets map[uint64]string // by collation number
 	folded   bool              // the server compares table names without case
@@ -91,30 +92,25 @@ func (t *Tap) Open(ctx context.Context, config tap.Config) error {
 	if err := checkNames(config.Tables); err != nil {
 		return err
 	}
-	db, err := openReads(s)
-	if err != nil {
-		return fmt.Errorf("prepare connections: %w", err)
+	c := &inspection{settings: s, connections: connections, tables: config.Tables, now: time.Now}
+	err = c.admit(ctx)
+	if err == nil {
+		t.charsets, err = readCharsets(ctx, c.db, c.dialect)
 	}
-	c := &inspection{settings: s, db: db, tables: config.Tables, now: time.Now}
-	if err := c.admit(ctx); err != nil {
-		db.Close()
+	if err != nil {
+		c.close()
 		return err
 	}
-	if t.charsets, err = readCharsets(ctx, db); err != nil {
-		db.Close()
-		return fmt.Errorf("read character sets: %w", err)
-	}
-	t.settings, t.db, t.tables, t.folded = s, db, slices.Clone(config.Tables), c.server.folded
+	t.settings, t.db, t.dialect, t.tables, t.folded = s, c.db, c.dialect, slices.Clone(config.Tables), c.server.folded
 	t.shapes.asConfigured = t.asConfigured
 	return nil
 }
 
 // readCharsets returns the character set of each collation by its number.
-func readCharsets(ctx context.Context, db *sql.DB) (map[uint64]string, error) {
-	rows, err := queryStrings(ctx, db,
-		"SELECT id, character_set_name FROM information_schema.collation_character_set_applicability")
+func readCharsets(ctx context.Context, db *sql.DB, d *dialect) (map[uint64]string, error) {
+	rows, err := queryStrings(ctx, db, d.collations)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read character sets: %w", err)
 	}
 	charsets := make(map[uint64]string, len(rows))
 	for _, r := range rows {
@@ -131,7 +127,7 @@ func readCharsets(ctx context.Context, db *sql.DB) (map[uint64]string, error) {
 func (t *Tap) Tables(ctx context.Context) ([]tap.Table, error) {
 	tables := make([]tap.Table, 0, len(t.tables))
 	for _, name := range t.tables {
-		d, err := readDefinition(ctx, t.db, name)
+		d, err := readDefinition(ctx, t.db, t.dialect, name)
 		if err != nil {
 			return nil, err
 		}

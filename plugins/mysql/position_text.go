@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,9 +11,19 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// positionVersion names the form of the text; a tap that writes another form
-// has another version.
-const positionVersion = "mariadb2"
+// Versions name the form of the text and whose GTIDs stand in it; a tap that
+// writes another form has another version.
+const (
+	mariadbPosition = "mariadb2"
+	mysqlPosition   = "mysql1"
+)
+
+func (p *position) version() string {
+	if _, isMySQL := p.executed.(mysqlSet); isMySQL {
+		return mysqlPosition
+	}
+	return mariadbPosition
+}
 
 // encode writes the position as text, fields between semicolons: version,
 // executed GTIDs, start of the server, last group, its digest, prepared groups,
@@ -20,7 +31,7 @@ const positionVersion = "mariadb2"
 // slash between. A group is its GTID, a slash and the GTID before it.
 func (p *position) encode() tap.Position {
 	b := make([]byte, 0, 192)
-	b = append(append(b, positionVersion...), ';')
+	b = append(append(b, p.version()...), ';')
 	b = append(p.executed.append(b), ';')
 	b = append(strconv.AppendInt(b, p.started, 10), ';')
 	if p.hasLast() {
@@ -61,10 +72,10 @@ func parsePosition(text tap.Position) (*position, error) {
 
 func (p *position) parse(text string) (err error) {
 	fields := strings.Split(text, ";")
-	if fields[0] != positionVersion || len(fields) != 6 && len(fields) != 7 {
-		return fmt.Errorf("it is not of the form %s that this tap writes", positionVersion)
+	if len(fields) != 6 && len(fields) != 7 {
+		return errForm
 	}
-	if p.executed, err = parseGTIDSet(fields[1]); err != nil {
+	if err := p.parseExecuted(fields[0], fields[1]); err != nil {
 		return err
 	}
 	if p.started, err = strconv.ParseInt(fields[2], 10, 64); err != nil {
@@ -80,11 +91,15 @@ func (p *position) parse(text string) (err error) {
 			return err
 		}
 	}
-	if fields[5] == "" {
+	return p.parsePrepared(fields[5])
+}
+
+func (p *position) parsePrepared(text string) error {
+	if text == "" {
 		return nil
 	}
-	for part := range strings.SplitSeq(fields[5], ",") {
-		id, err := parseGroupID(part)
+	for part := range strings.SplitSeq(text, ",") {
+		id, err := p.parseGroupID(part)
 		if err != nil {
 			return err
 		}
@@ -93,8 +108,23 @@ func (p *position) parse(text string) (err error) {
 	return nil
 }
 
+// errForm says that a text is no position of this tap.
+var errForm = errors.New("it is not of the form " + mariadbPosition + " or " + mysqlPosition + " that this tap writes")
+
+func (p *position) parseExecuted(version, text string) (err error) {
+	switch version {
+	case mariadbPosition:
+		p.executed, err = parseMariaDBSet(text)
+	case mysqlPosition:
+		p.executed, err = parseMySQLSet(text)
+	default:
+		err = errForm
+	}
+	return err
+}
+
 func (p *position) parseLast(last, digest string) (err error) {
-	if p.last, err = parseGroupID(last); err != nil {
+	if p.last, err = p.parseGroupID(last); err != nil {
 		return err
 	}
 	if len(digest) != hex.EncodedLen(len(p.digest)) {
@@ -118,15 +148,22 @@ func (p *position) parsePoint(text string) (err error) {
 	return nil
 }
 
-func parseGroupID(text string) (id groupID, err error) {
+func (p *position) parseGroupID(text string) (id groupID, err error) {
 	group, previous, found := strings.Cut(text, "/")
 	if !found {
 		return id, fmt.Errorf("group %q has no slash", text)
 	}
-	if id.gtid, err = parseGTID(group); err != nil || previous == "" {
+	if p.version() == mysqlPosition {
+		if previous != "" {
+			return id, fmt.Errorf("group %q follows another, which those of MySQL do not", text)
+		}
+		id.gtid, err = parseMySQLGTID(group)
 		return id, err
 	}
-	id.previous, err = parseGTID(previous)
+	if id.gtid, err = parseMariaDBGTID(group); err != nil || previous == "" {
+		return id, err
+	}
+	id.previous, err = parseMariaDBGTID(previous)
 	if err == nil && id.previous.domain != id.gtid.domain {
 		err = fmt.Errorf("group %q goes over two domains", text)
 	}

@@ -26,20 +26,21 @@ const (
 // A snapshot is a short read-only transaction that sees one moment of the
 // database, and the place of that moment in the binary log.
 type snapshot struct {
-	conn  *sql.Conn
-	point logPoint
-	bytes int  // of the cells read so far
-	most  int  // bytes that cut the reading short
-	cut   bool // a query ended early; the connection is gone with the rest of its rows
+	conn    *sql.Conn
+	dialect *dialect
+	point   logPoint
+	bytes   int  // of the cells read so far
+	most    int  // bytes that cut the reading short
+	cut     bool // a query ended early; the connection is gone with the rest of its rows
 }
 
 // begin opens a snapshot. It takes no lock that a writer could wait for.
-func begin(ctx context.Context, db *sql.DB) (*snapshot, error) {
+func begin(ctx context.Context, db *sql.DB, d *dialect) (*snapshot, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &snapshot{conn: conn, most: maxBytes}
+	s := &snapshot{conn: conn, dialect: d, most: maxBytes}
 	if err := s.start(ctx); err != nil {
 		s.end()
 		return nil, err
@@ -51,7 +52,7 @@ func (s *snapshot) start(ctx context.Context) (err error) {
 	if _, err := s.conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
 		return fmt.Errorf("start snapshot: %w", err)
 	}
-	if s.point, err = snapshotPoint(ctx, s.conn); err != nil {
+	if s.point, err = s.dialect.place(ctx, s.conn); err != nil {
 		return fmt.Errorf("locate snapshot in the binary log: %w", err)
 	}
 	return nil
@@ -65,6 +66,28 @@ func (s *snapshot) end() {
 	defer cancel()
 	_, _ = s.conn.ExecContext(ctx, "ROLLBACK")
 	s.conn.Close()
+}
+
+// place returns where a snapshot that has just begun stands in the binary log. A
+// server of MySQL does not tell. But what its engines show is in the log before
+// that, so that the end of the log stands behind all that the snapshot shows.
+func (d *dialect) place(ctx context.Context, conn *sql.Conn) (logPoint, error) {
+	if d.isMySQL() {
+		return d.endOfLog(ctx, conn)
+	}
+	return snapshotPoint(ctx, conn)
+}
+
+func (d *dialect) endOfLog(ctx context.Context, db querier) (logPoint, error) {
+	rows, err := queryStrings(ctx, db, d.logEnd)
+	if err != nil {
+		return logPoint{}, err
+	}
+	if len(rows) == 0 || len(rows[0]) < 2 {
+		return logPoint{}, errors.New("the server does not tell its end: is log_bin on?")
+	}
+	offset, err := strconv.ParseUint(rows[0][1], 10, 64)
+	return logPoint{file: rows[0][0], offset: offset}, err
 }
 
 func snapshotPoint(ctx context.Context, conn *sql.Conn) (logPoint, error) {
@@ -206,7 +229,7 @@ func (t *Tap) look(ctx context.Context, name string, query func(*snapshot, *defi
 	switch {
 	case d.snapshots():
 	case s.cut:
-		after, err := begin(ctx, t.db)
+		after, err := begin(ctx, t.db, t.dialect)
 		if err != nil {
 			return nil, err
 		}
@@ -239,7 +262,7 @@ func (s *snapshot) definition(ctx context.Context, name string) (*definition, er
 	if err := s.lock(ctx, name); err != nil {
 		return nil, err
 	}
-	return readDefinition(ctx, s.conn, name)
+	return readDefinition(ctx, s.conn, s.dialect, name)
 }
 
 // lock takes the metadata lock of a read, unless there is no such table to read.
@@ -305,7 +328,7 @@ func (s *snapshot) fetch(ctx context.Context, d *definition, keys [][]row.Value)
 func (s *snapshot) rows(ctx context.Context, d *definition, options, condition string, args []any, wanted func(cells []row.Value) bool) (result []tap.Row, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	query := "SELECT " + outOfCache + options + d.selectList() + " FROM " + quoteTable(d.name)
+	query := "SELECT " + s.dialect.outOfCache + options + d.selectList() + " FROM " + quoteTable(d.name)
 	if !d.keyless() {
 		query += " FORCE INDEX (" + quoteName(d.index) + ")"
 	}

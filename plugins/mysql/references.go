@@ -139,7 +139,7 @@ func (t *Tap) asConfigured(name string) string {
 // define reads a table's definition while the stream runs. Until the stream is
 // where the server was by then, the definition may not have been in force yet.
 func (s *stream) define(ctx context.Context, name string) (*definition, error) {
-	d, err := readDefinition(ctx, s.tap.db, name)
+	d, err := readDefinition(ctx, s.tap.db, s.tap.dialect, name)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (s *stream) doubtReferences(ctx context.Context, names ...string) error {
 	if len(names) == 0 {
 		names = s.tap.tables
 	}
-	read, err := executedNow(ctx, s.tap.db)
+	read, err := s.tap.dialect.executedNow(ctx, s.tap.db)
 	for _, name := range names {
 		s.unsure[name] = read
 	}
@@ -198,10 +198,6 @@ func (s *stream) following(r *rowEvent) tap.Following {
 // reachedAll reports whether the open transaction comes after all of a set, or
 // is its last.
 func (s *stream) reachedAll(set gtidSet) bool {
-	for _, g := range set {
-		if !s.at.executed.covers(g) && g != s.open.gtid {
-			return false
-		}
-	}
-	return true
+	_, more := set.beyond(s.at.executed, s.open.gtid)
+	return !more
 }

@@ -21,6 +21,9 @@ func (s *stream) resume(ctx context.Context, from tap.Position) error {
 	if s.at, err = parsePosition(from); err != nil {
 		return err
 	}
+	if isMySQL := s.at.version() == mysqlPosition; isMySQL != s.tap.dialect.isMySQL() {
+		return fmt.Errorf("%w: it is of another kind of server than this one", tap.ErrPosition)
+	}
 	s.unverified = s.at.hasLast()
 	restarted, err := s.tap.checkHistory(ctx, s.at)
 	var lost *historyError
@@ -81,36 +84,44 @@ func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) 
 // now returns the present end of the server's log, at a moment between two
 // transactions.
 func (t *Tap) now(ctx context.Context) (*position, error) {
-	s, err := begin(ctx, t.db)
+	s, err := begin(ctx, t.db, t.dialect)
 	if err != nil {
 		return nil, err
 	}
 	defer s.end()
-	p := &position{point: s.point}
+	p := &position{}
 	if p.started, err = serverStart(ctx, s.conn); err != nil {
 		return nil, err
 	}
+	if t.dialect.isMySQL() { // all that is executed, reads show from now on
+		p.executed, err = t.dialect.executedNow(ctx, s.conn)
+		return p, err
+	}
+	p.point = s.point
 	rows, err := queryStrings(ctx, s.conn, "SELECT BINLOG_GTID_POS(?, ?)", s.point.file, s.point.offset)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the GTIDs of the log's end: %w", err)
 	}
-	if p.executed, err = parseGTIDSet(rows[0][0]); err != nil {
-		return nil, err
-	}
-	return p, nil
+	p.executed, err = parseMariaDBSet(rows[0][0])
+	return p, err
 }
 
 // serverStart returns when the server was started, within a second or two.
 func serverStart(ctx context.Context, conn querier) (int64, error) {
-	rows, err := queryStrings(ctx, conn, "SELECT UNIX_TIMESTAMP() - variable_value FROM information_schema.global_status WHERE variable_name = 'UPTIME'")
-	if err != nil || len(rows) == 0 {
-		return 0, fmt.Errorf("ask for the server's uptime: %w", err)
+	var seconds [2]int64
+	for i, query := range []string{"SELECT 'now', UNIX_TIMESTAMP()", "SHOW GLOBAL STATUS LIKE 'Uptime'"} {
+		rows, err := queryStrings(ctx, conn, query)
+		if err != nil {
+			return 0, fmt.Errorf("ask for the server's uptime: %w", err)
+		}
+		if len(rows) == 0 {
+			return 0, errors.New("the server does not tell its uptime")
+		}
+		if seconds[i], err = strconv.ParseInt(rows[0][1], 10, 64); err != nil {
+			return 0, fmt.Errorf("read the server's uptime: %w", err)
+		}
 	}
-	seconds, err := strconv.ParseFloat(rows[0][0], 64)
-	if err != nil {
-		return 0, fmt.Errorf("read the server's uptime: %w", err)
-	}
-	return int64(seconds), nil
+	return seconds[0] - seconds[1], nil
 }
 
 // startTolerance is how far two readings of one server's start may be apart, in
@@ -126,15 +137,13 @@ func (t *Tap) checkHistory(ctx context.Context, p *position) (restarted bool, er
 		return false, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close()
-	executed, err := executedNow(ctx, conn)
+	executed, err := t.dialect.executedNow(ctx, conn)
 	if err != nil {
 		return false, err
 	}
-	for _, g := range p.executed {
-		if !executed.covers(g) {
-			return false, &historyError{reason: "the server has not got transaction " + g.String() +
-				", which was read from it before: it was reset, or restored from an older copy"}
-		}
+	if g, lacks := p.executed.beyond(executed, gtid{}); lacks {
+		return false, &historyError{reason: "the server has not got transaction " + g.String() +
+			", which was read from it before: it was reset, or restored from an older copy"}
 	}
 	started, err := serverStart(ctx, conn)
 	if err != nil {
@@ -145,18 +154,10 @@ func (t *Tap) checkHistory(ctx context.Context, p *position) (restarted bool, er
 	return restarted, nil
 }
 
-func executedNow(ctx context.Context, db querier) (gtidSet, error) {
-	rows, err := queryStrings(ctx, db, "SELECT @@GLOBAL.gtid_binlog_pos")
-	if err != nil {
-		return nil, fmt.Errorf("ask for executed GTIDs: %w", err)
-	}
-	return parseGTIDSet(rows[0][0])
-}
-
 // from returns the point behind which the log must be read.
 func (s *stream) from() gtidSet {
 	if !s.unverified {
-		return slices.Clone(s.at.executed)
+		return s.at.executed.clone()
 	}
 	return s.at.from(s.at.prepared)
 }
@@ -184,7 +185,7 @@ func (s *stream) readAgain(x *transaction) error {
 		}
 		s.unverified = false
 	case !s.at.executed.covers(x.gtid):
-		if x.gtid.domain == s.at.last.gtid.domain {
+		if !x.gtid.isMySQL() && x.gtid.domain == s.at.last.gtid.domain {
 			return s.otherHistory()
 		}
 		s.passedOver = true

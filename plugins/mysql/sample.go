@@ -36,9 +36,9 @@ func (c *inspection) readSample(ctx context.Context, name string, limit int) ([]
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	s := &snapshot{conn: conn, most: maxBytes}
+	s := &snapshot{conn: conn, dialect: c.dialect, most: maxBytes}
 	defer s.end()
-	for _, statement := range []string{fmt.Sprintf("SET SESSION max_statement_time=%d", sampleSeconds), "START TRANSACTION READ ONLY"} {
+	for _, statement := range []string{fmt.Sprintf(c.dialect.timeLimit, sampleSeconds), "START TRANSACTION READ ONLY"} {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return nil, err
 		}

@@ -11,18 +11,18 @@ import (
 func TestSnapshotSeesTheMomentOfItsPlaceInTheLog(t *testing.T) {
 	s := mariadbtest.Start(t, mariadbtest.Options{Args: []string{"--transaction-isolation=READ-COMMITTED"}})
 	s.Exec("CREATE DATABASE emr", "CREATE TABLE emr.t (id INT PRIMARY KEY)", "INSERT INTO emr.t VALUES (1)")
-	db, err := openReads(&settings{Host: "127.0.0.1", Port: uint16(s.Port()), User: "root"})
+	db, l, err := connect(t.Context(), &settings{Host: "127.0.0.1", Port: uint16(s.Port()), User: "root"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	before, err := begin(t.Context(), db)
+	before, err := begin(t.Context(), db, l)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer before.end()
 	s.Exec("INSERT INTO emr.t VALUES (2)")
-	after, err := begin(t.Context(), db)
+	after, err := begin(t.Context(), db, l)
 	if err != nil {
 		t.Fatal(err)
 	}

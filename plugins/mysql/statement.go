@@ -11,6 +11,8 @@ type statementClass uint8
 const (
 	// statementNone changes no row and no table.
 	statementNone statementClass = iota
+	// statementBegin begins a transaction of more than one event, of MySQL.
+	statementBegin
 	// statementCommit and statementRollback end a transaction.
 	statementCommit
 	statementRollback
@@ -112,7 +114,9 @@ func (w words) classify() statementClass {
 	switch {
 	case w.is(0, "analyze") && !w.is(1, "table", "tables", "local", "no_write_to_binlog"):
 		return statementRows // ANALYZE runs the statement that follows
-	case w.is(0, "begin", "start", "savepoint", "release"), w.is(0, "rollback") && w.is(1, "to"):
+	case w.is(0, "begin"), w.is(0, "xa") && w.is(1, "start", "begin"):
+		return statementBegin
+	case w.is(0, "start", "savepoint", "release"), w.is(0, "rollback") && w.is(1, "to"):
 		return statementNone
 	case w.is(0, "commit"):
 		return statementCommit
@@ -148,7 +152,7 @@ func (w words) classifyDefinition() statementClass {
 		case w.is(i, "index"):
 			return statementIndex
 		case w.is(i, "temporary", "view", "trigger", "procedure", "function", "event", "user", "role",
-			"server", "sequence", "package"):
+			"server", "sequence", "package", "tablespace", "logfile", "resource", "reference", "instance"):
 			return statementNone
 		}
 	}

@@ -10,7 +10,11 @@ func TestStatementsOfTheLog(t *testing.T) {
 		// concerned says whether emr.patient is, from the default database emr.
 		concerned bool
 	}{
-		{"BEGIN", statementNone, "BEGIN", false},
+		{"BEGIN", statementBegin, "BEGIN", false},
+		{"XA START X'61',X'',1", statementBegin, "XA", false},
+		{"XA END X'61',X'',1", statementNone, "XA", false},
+		{"CREATE UNDO TABLESPACE u ADD DATAFILE 'u.ibu'", statementNone, "CREATE", false},
+		{"CREATE SPATIAL REFERENCE SYSTEM 4120 NAME 'x' DEFINITION 'y'", statementNone, "CREATE", false},
 		{"COMMIT", statementCommit, "COMMIT", false},
 		{"ROLLBACK", statementRollback, "ROLLBACK", false},
 		{"SAVEPOINT `patient`", statementNone, "SAVEPOINT", false},

@@ -107,14 +107,14 @@ func (s *stream) learn(ctx context.Context) error {
 	s.known, s.unsure = make(map[string]*definition), make(map[string]gtidSet)
 	s.told, s.covered = make(map[string]*tap.Table), make(map[string]*tap.Table)
 	for _, name := range s.tap.tables {
-		d, err := readDefinition(ctx, s.tap.db, name)
+		d, err := readDefinition(ctx, s.tap.db, s.tap.dialect, name)
 		if err != nil {
 			return err
 		}
 		s.known[name] = d
 		s.setTold(s.tap.shapes.intern(d.table()))
 	}
-	by, err := executedNow(ctx, s.tap.db)
+	by, err := s.tap.dialect.executedNow(ctx, s.tap.db)
 	for _, d := range s.known {
 		d.partedBefore(by)
 	}
@@ -179,7 +179,13 @@ func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) err
 	case *replication.HeartbeatEvent:
 		return s.heartbeat(event, e)
 	case *replication.MariadbGTIDEvent:
-		return s.begin(ctx, event, e)
+		return s.beginMariaDB(ctx, event, e)
+	case *replication.GTIDEvent:
+		return s.beginMySQL(ctx, event, e)
+	case *replication.GtidTaggedLogEvent:
+		return s.beginMySQL(ctx, event, &e.GTIDEvent)
+	case *replication.TransactionPayloadEvent:
+		return s.expand(ctx, e)
 	case *replication.FormatDescriptionEvent:
 		s.checksum = 0
 		if e.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32 {
@@ -203,19 +209,31 @@ func (s *stream) handle(ctx context.Context, event *replication.BinlogEvent) err
 }
 
 // begin opens a transaction at its GTID event.
-func (s *stream) begin(ctx context.Context, event *replication.BinlogEvent, e *replication.MariadbGTIDEvent) error {
+func (s *stream) begin(ctx context.Context, event *replication.BinlogEvent, g gtid) error {
 	if err := s.abandon(ctx, event); err != nil {
 		return err
 	}
+	s.open.begin(g)
+	s.open.start = s.point
+	if event.Header.LogPos != 0 {
+		s.open.start.offset = uint64(event.Header.LogPos - event.Header.EventSize)
+	}
+	s.open.skipped = s.unverified && !s.wanted(g)
+	s.fresh, s.read = false, true
+	return nil
+}
+
+func (s *stream) beginMariaDB(ctx context.Context, event *replication.BinlogEvent, e *replication.MariadbGTIDEvent) error {
 	xa, err := parseXAGroup(event, e, s.checksum)
 	if err != nil {
 		return err
 	}
-	s.open.begin(e, xa)
+	g := gtid{domain: e.GTID.DomainID, server: e.GTID.ServerID, sequence: e.GTID.SequenceNumber}
+	if err := s.begin(ctx, event, g); err != nil {
+		return err
+	}
+	s.open.xa, s.open.standalone = xa, e.IsStandalone()
 	s.open.undone = alters(event, e) && !xa.prepared && !xa.completed
-	s.open.start = logPoint{file: s.point.file, offset: uint64(event.Header.LogPos - event.Header.EventSize)}
-	s.open.skipped = s.unverified && !s.wanted(s.open.gtid)
-	s.fresh, s.read = false, true
 	return nil
 }
 
@@ -234,6 +252,9 @@ func (s *stream) abandon(ctx context.Context, event *replication.BinlogEvent) er
 func (s *stream) other(ctx context.Context, event *replication.BinlogEvent) error {
 	switch event.Header.EventType {
 	case replication.XA_PREPARE_LOG_EVENT:
+		if err := s.open.preparedBy(event, s.checksum); err != nil {
+			return err
+		}
 		return s.end(ctx, event)
 	case replication.INCIDENT_EVENT:
 		s.open.gap("the server reports that its own log lost events")
@@ -349,7 +370,10 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 			return err
 		}
 		return s.end(ctx, event)
+	case statementBegin:
+		s.open.standalone = false
 	case statementXACommit, statementXARollback:
+		s.open.completedBy(e.Query)
 		if err := s.complete(statement.class == statementXACommit); err != nil {
 			return err
 		}

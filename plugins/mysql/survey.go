@@ -22,13 +22,8 @@ func (t *Tap) Survey(ctx context.Context, q tap.SurveyRequest) (tap.Survey, erro
 	if err != nil {
 		return refused(err)
 	}
-	db, err := openReads(s)
-	if err != nil {
-		return tap.Survey{}, fmt.Errorf("prepare a connection: %w", err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	look := &inspection{settings: s, db: db, now: time.Now}
+	look := &inspection{settings: s, connections: 1, now: time.Now}
+	defer look.close()
 	return look.survey(ctx, q)
 }
 
@@ -71,7 +66,7 @@ func (c *inspection) survey(ctx context.Context, q tap.SurveyRequest) (tap.Surve
 	if err := c.run(ctx, true); err != nil {
 		return found, err
 	}
-	if !c.server.supported() {
+	if !c.dialect.supported() {
 		sizes.names = nil
 	}
 	for _, name := range sizes.names {
@@ -176,7 +171,7 @@ func (c *inspection) nothingThere(schema string) tap.Check {
 func (c *inspection) surveyTable(ctx context.Context, name string, all *sizes, rows int) (tap.SurveyedTable, error) {
 	known := all.known[name]
 	out := tap.SurveyedTable{Engine: known.engine, Bytes: known.bytes}
-	d, err := readDefinition(ctx, c.db, name)
+	d, err := readDefinition(ctx, c.db, c.dialect, name)
 	if err != nil {
 		return out, err
 	}
