@@ -39,8 +39,8 @@ func parseGrant(line string) (grant, bool) {
 	g.on = on
 	for rights != "" {
 		var right string
-		right, rest, _ = cutOutside(rights, ", ")
-		g.rights, rights = append(g.rights, right), rest
+		right, rest, _ = cutOutside(rights, ",") // MySQL writes some lists without spaces
+		g.rights, rights = append(g.rights, right), strings.TrimPrefix(rest, " ")
 	}
 	return g, true
 }
@@ -85,6 +85,11 @@ func (c *inspection) checkLogRight(context.Context) error {
 		check.SQL = []string{"GRANT REPLICATION SLAVE ON *.* TO " + c.server.account.String()}
 	}
 	c.add(check)
+	if c.dialect.isMySQL() && !c.server.everywhere("REPLICATION CLIENT") {
+		c.add(tap.Check{Thing: "right to see the end of the binary log", State: tap.CheckFail, Found: check.Found,
+			Reason: "the account may not see it, by which the tap tells where a read stands among the changes",
+			SQL:    []string{"GRANT REPLICATION CLIENT ON *.* TO " + c.server.account.String()}})
+	}
 	return nil
 }
 
@@ -169,7 +174,7 @@ func (c *inspection) revoke(g grant, too []string) []string {
 	var back []string
 	all := slices.Contains(too, "ALL PRIVILEGES")
 	if all && g.on == "*.*" {
-		back = append(back, "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO "+own)
+		back = append(back, "GRANT REPLICATION SLAVE, "+c.dialect.monitor+" ON *.* TO "+own)
 	}
 	if all || slices.Contains(too, "SELECT") {
 		for _, name := range c.tables {
@@ -207,8 +212,11 @@ func (c *inspection) isOwn(to string) bool {
 // checkHiders looks for other accounts that may write past the binary log,
 // where the account may look.
 func (c *inspection) checkHiders(ctx context.Context) error {
-	const who = "SELECT DISTINCT grantee FROM information_schema.user_privileges " +
-		"WHERE privilege_type IN ('SUPER', 'BINLOG ADMIN') AND grantee NOT LIKE '''root''@%' AND grantee NOT LIKE '''mariadb.sys''@%'"
+	who := "SELECT DISTINCT grantee FROM information_schema.user_privileges " +
+		"WHERE privilege_type IN ('" + strings.Join(c.dialect.hiders, "', '") + "')"
+	for _, name := range c.dialect.system {
+		who += " AND grantee NOT LIKE '''" + name + "''@%'"
+	}
 	check := tap.Check{Thing: "accounts that may write past the log", State: tap.CheckOK, Found: "none but root"}
 	seen, err := queryStrings(ctx, c.db, "SELECT COUNT(DISTINCT grantee) FROM information_schema.user_privileges")
 	if err != nil {
@@ -231,7 +239,7 @@ func (c *inspection) checkHiders(ctx context.Context) error {
 			continue // its own rights are another check
 		}
 		found = append(found, r[0])
-		check.SQL = append(check.SQL, "REVOKE SUPER, BINLOG ADMIN ON *.* FROM "+r[0])
+		check.SQL = append(check.SQL, "REVOKE "+strings.Join(c.dialect.hiders, ", ")+" ON *.* FROM "+r[0])
 	}
 	if len(found) > 0 {
 		check.State, check.Found = tap.CheckWarn, strings.Join(found, ", ")

@@ -46,6 +46,7 @@ type how uint8
 const (
 	atOnce       how = iota // SET GLOBAL, in force for everybody
 	bySession               // SET GLOBAL, in force for sessions that connect from then on
+	inSteps                 // SET GLOBAL, of gtid_mode: one of its four values after the other
 	afterRestart            // in my.cnf alone
 )
 
@@ -60,24 +61,37 @@ func is(values ...string) func(string) bool {
 	}
 }
 
-func wantedVariables(s *settings) []wanted {
+// wantedVariables are those of both kinds of server, and of the dialect's own.
+func wantedVariables(s *settings, d *dialect) []wanted {
 	own := strconv.FormatUint(uint64(s.ServerID), 10)
 	const lost = "a crash of the server may lose commits that were logged, or log entries of commits that were kept"
 	notDurable := tap.CheckFail
 	if s.AcceptNotDurable {
 		notDurable = tap.CheckWarn
 	}
-	return []wanted{
+	list := []wanted{
 		{"log_bin", is("1", "ON"), tap.CheckFail, "the server keeps no binary log", "binlog", afterRestart},
 		{"server_id", func(v string) bool { return v != "0" && v != own }, tap.CheckFail,
 			"the server has no id, or the tap was given the server's own", freeServerID(s), atOnce},
 		{"binlog_format", is("ROW"), tap.CheckFail, "changes are not logged as rows", "ROW", bySession},
-		{"binlog_row_image", is("FULL"), tap.CheckFail, "rows are not logged whole", "FULL", bySession},
+		{"binlog_row_image", is(d.rowImages...), tap.CheckFail, "rows are not logged whole", "FULL", bySession},
 		{"binlog_row_metadata", is("FULL"), tap.CheckFail, "the log does not name columns", "FULL", atOnce},
 		{"innodb_flush_log_at_trx_commit", is("1", "3"), notDurable, lost, "1", atOnce},
 		{"sync_binlog", is("1"), notDurable, lost, "1", atOnce},
-		{"gtid_strict_mode", is("1", "ON"), tap.CheckWarn,
-			"the server lets GTIDs go out of order, and then cannot say after a failover what the tap has seen", "ON", atOnce},
+	}
+	if d.isMySQL() {
+		return append(list, wantedOfMySQL()...)
+	}
+	return append(list, wanted{"gtid_strict_mode", is("1", "ON"), tap.CheckWarn,
+		"the server lets GTIDs go out of order, and then cannot say after a failover what the tap has seen", "ON", atOnce})
+}
+
+// wantedOfMySQL are variables that MariaDB has not.
+func wantedOfMySQL() []wanted {
+	return []wanted{
+		{"enforce_gtid_consistency", is("ON", "1"), tap.CheckFail, "transactions may have no GTID, by which the tap tells what it has read", "ON", atOnce},
+		{"gtid_mode", is("ON"), tap.CheckFail, "transactions have no GTID, by which the tap tells what it has read", "ON", inSteps},
+		{"binlog_row_value_options", is(""), tap.CheckFail, "JSON values are logged in part (PARTIAL_JSON), and the tap needs them whole", "''", bySession},
 	}
 }
 
@@ -90,49 +104,55 @@ func freeServerID(s *settings) string {
 }
 
 func (c *inspection) checkVariables(context.Context) error {
-	for _, w := range wantedVariables(c.settings) {
+	for _, w := range wantedVariables(c.settings, c.dialect) {
 		check := tap.Check{Thing: "variable " + w.variable, State: tap.CheckOK, Found: c.server.variables[w.variable]}
 		if !w.good(check.Found) {
 			check.State, check.Reason = w.state, w.reason
-			w.mend(&check)
+			w.mend(&check, c.dialect)
 		}
 		c.add(check)
 	}
 	return nil
 }
 
-func (w *wanted) mend(check *tap.Check) {
-	if w.how == afterRestart {
-		check.Mend = restart(w.variable + "=" + w.value)
-		return
-	}
+func (w *wanted) mend(check *tap.Check, d *dialect) {
 	check.SQL = []string{"SET GLOBAL " + w.variable + "=" + w.value}
 	check.Mend = "and in my.cnf, to last"
-	if w.how == bySession {
+	switch w.how {
+	case afterRestart:
+		check.SQL, check.Mend = nil, d.restart(w.variable+"="+w.value)
+	case bySession:
 		check.Mend += "; sessions that are open keep the old value until they connect again"
+	case inSteps:
+		check.SQL = []string{"SET GLOBAL gtid_mode=OFF_PERMISSIVE", "SET GLOBAL gtid_mode=ON_PERMISSIVE", "SET GLOBAL gtid_mode=ON"}
+		check.Mend += "; before the last step wait until ongoing_anonymous_transaction_count is 0, and all replicas have what was logged until then"
 	}
 }
 
-func restart(line string) string {
-	return "write " + line + " into the section [mariadb] of my.cnf and restart the server"
+func (d *dialect) restart(line string) string {
+	return "write " + line + " into the section [" + d.section + "] of my.cnf and restart the server"
 }
 
 // checkReplica looks whether a server that replicates from another one logs
 // what it applies.
 func (c *inspection) checkReplica(ctx context.Context) error {
-	check := tap.Check{Thing: "variable log_slave_updates", State: tap.CheckOK, Found: c.server.variables["log_slave_updates"]}
+	name := "log_slave_updates"
+	if _, renamed := c.server.variables["log_replica_updates"]; renamed {
+		name = "log_replica_updates"
+	}
+	check := tap.Check{Thing: "variable " + name, State: tap.CheckOK, Found: c.server.variables[name]}
 	if is("1", "ON")(check.Found) {
 		c.add(check)
 		return nil
 	}
-	if c.server.variables["gtid_slave_pos"] == "" {
+	if !c.dialect.isMySQL() && c.server.variables["gtid_slave_pos"] == "" {
 		check.Found += ", and it replicates from no other"
 		c.add(check)
 		return nil
 	}
 	check.State = tap.CheckWarn
 	check.Reason = "the server replicates from another one, or did, and does not log the changes that it takes over: the tap does not see them"
-	check.Mend = restart("log_slave_updates=ON")
+	check.Mend = c.dialect.restart(name + "=ON")
 	c.add(check)
 	return nil
 }
@@ -146,10 +166,10 @@ func (c *inspection) checkServerID(ctx context.Context) error {
 	}
 	own := strconv.FormatUint(uint64(c.settings.ServerID), 10)
 	check.Found = own
-	readers, err := queryStrings(ctx, c.db, "SHOW SLAVE HOSTS")
+	readers, err := queryStrings(ctx, c.db, c.dialect.readers)
 	if err != nil {
 		check.State, check.Reason = tap.CheckUnknown, "only an administrator may see the ids of the log's other readers"
-		check.Mend = "as administrator: SHOW SLAVE HOSTS; no other than this tap may have the id " + own
+		check.Mend = "as administrator: " + c.dialect.readers + "; no other than this tap may have the id " + own
 		c.add(check)
 		return nil
 	}
@@ -160,7 +180,7 @@ func (c *inspection) checkServerID(ctx context.Context) error {
 		}
 	}
 	followed, err := queryStrings(ctx, c.db, "SELECT 1 FROM information_schema.processlist "+
-		"WHERE command = 'Binlog Dump' AND user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")
+		"WHERE command LIKE 'Binlog Dump%' AND user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")
 	if err != nil {
 		return err
 	}

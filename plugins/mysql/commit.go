@@ -209,7 +209,7 @@ func (r *rowEvent) next(m *memory, body []byte, change *tap.Change) ([]byte, err
 		change.Before = cells
 	case tap.Update:
 		change.Before = cells
-		change.After, body, err = r.shape.image(m, body)
+		change.After, body, err = r.shape.afterImage(m, body, cells)
 	}
 	return body, err
 }

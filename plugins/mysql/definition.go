@@ -158,6 +158,9 @@ func readDefinition(ctx context.Context, db querier, l *dialect, name string) (*
 		return nil, fmt.Errorf("read foreign keys of table %s: %w", name, err)
 	}
 	d.judge(create)
+	if l.isMySQL() {
+		d.notes = append(d.notes, notVerified)
+	}
 	return d, nil
 }
 

@@ -37,7 +37,9 @@ type dialect struct {
 	// hiders are the rights by which an account may switch the log off for itself,
 	// and system the server's own accounts that have them.
 	hiders, system []string
-	section        string // of my.cnf
+	// rowImages are the values of binlog_row_image by which rows are logged whole.
+	rowImages []string
+	section   string // of my.cnf
 }
 
 func mariadb(r release) *dialect {
@@ -59,6 +61,7 @@ func mariadb(r release) *dialect {
 		monitor:    "BINLOG MONITOR",
 		hiders:     []string{"SUPER", "BINLOG ADMIN"},
 		system:     []string{"root", "mariadb.sys"},
+		rowImages:  []string{"FULL", "FULL_NODUP"},
 		section:    "mariadb",
 	}
 }
@@ -84,6 +87,7 @@ func mysqlServer(r release) *dialect {
 		monitor:    "REPLICATION CLIENT",
 		hiders:     []string{"SUPER", "SYSTEM_VARIABLES_ADMIN", "SESSION_VARIABLES_ADMIN"},
 		system:     []string{"root", "mysql.sys", "mysql.session", "mysql.infoschema"},
+		rowImages:  []string{"FULL"},
 		section:    "mysqld",
 	}
 	if r.reached(8, 0, 22) {

@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,11 +118,12 @@ func (t *Tap) awaitWriters(ctx context.Context) error {
 		if waited > limit {
 			return nil
 		}
-		waiting, err := queryStrings(ctx, t.db, "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_master_wait_sessions'")
+		waiting, err := queryStrings(ctx, t.db, "SHOW GLOBAL STATUS WHERE variable_name IN "+
+			"('Rpl_semi_sync_master_wait_sessions', 'Rpl_semi_sync_source_wait_sessions')")
 		if err != nil {
 			return fmt.Errorf("ask for sessions that wait for a replica: %w", err)
 		}
-		if len(waiting) == 0 || waiting[0][1] == "0" {
+		if !slices.ContainsFunc(waiting, func(r []string) bool { return r[1] != "0" }) {
 			return nil
 		}
 	}
@@ -130,16 +132,23 @@ func (t *Tap) awaitWriters(ctx context.Context) error {
 // replicaTimeout returns how long a session may wait for a replica; 0 if none
 // does.
 func (t *Tap) replicaTimeout(ctx context.Context) (time.Duration, error) {
-	rows, err := queryStrings(ctx, t.db, "SELECT @@GLOBAL.rpl_semi_sync_master_enabled, @@GLOBAL.rpl_semi_sync_master_timeout")
+	rows, err := queryStrings(ctx, t.db, "SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync_%'")
 	if err != nil {
 		return 0, fmt.Errorf("ask for the timeout of replicas: %w", err)
 	}
-	if strings.EqualFold(rows[0][0], "0") || strings.EqualFold(rows[0][0], "OFF") {
-		return 0, nil
+	values := make(map[string]string, len(rows))
+	for _, r := range rows {
+		values[strings.ToLower(r[0])] = r[1]
 	}
-	limit, err := time.ParseDuration(rows[0][1] + "ms")
-	if err != nil {
-		return 0, fmt.Errorf("read the timeout of replicas: %w", err)
+	for _, name := range []string{"rpl_semi_sync_master", "rpl_semi_sync_source"} { // MySQL renamed it
+		if !is("1", "ON")(values[name+"_enabled"]) {
+			continue
+		}
+		limit, err := time.ParseDuration(values[name+"_timeout"] + "ms")
+		if err != nil {
+			return 0, fmt.Errorf("read the timeout of replicas: %w", err)
+		}
+		return limit, nil
 	}
-	return limit, nil
+	return 0, nil
 }

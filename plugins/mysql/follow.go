@@ -133,7 +133,7 @@ func followError(settings *settings, err error) error {
 	switch e.Code {
 	case errorLogLost:
 		return &historyError{unfound: true, reason: "the server cannot continue from the last position: " + e.Message +
-			" (if GTIDs are out of order: SET GLOBAL gtid_strict_mode=1, then FLUSH BINARY LOGS)"}
+			"; if GTIDs of MariaDB are out of order: SET GLOBAL gtid_strict_mode=1, then FLUSH BINARY LOGS"}
 	case errorReaderCut:
 		return fmt.Errorf("follow binary log: another reader uses server_id %d: give each its own: %w", settings.ServerID, err)
 	}

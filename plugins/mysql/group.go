@@ -19,7 +19,7 @@ import (
 // beginMySQL opens a transaction at its GTID event.
 func (s *stream) beginMySQL(ctx context.Context, event *replication.BinlogEvent, e *replication.GTIDEvent) error {
 	if event.Header.EventType == replication.ANONYMOUS_GTID_EVENT || len(e.SID) != len(uuid{}) || e.GNO <= 0 {
-		return &historyError{reason: "a transaction was logged without a GTID: SET GLOBAL gtid_mode=ON"}
+		return &historyError{reason: "a transaction was logged without a GTID that the tap can read: SET GLOBAL gtid_mode=ON"}
 	}
 	g := gtid{source: uuid(e.SID), tag: e.Tag.String(), sequence: uint64(e.GNO)}
 	if err := s.begin(ctx, event, g); err != nil {

@@ -3,17 +3,11 @@ package mysql_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-
-	library "github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/server"
 
 	"github.com/emrbchain/emrbchain/plugins/mysql"
 	"github.com/emrbchain/emrbchain/plugins/tap"
@@ -187,41 +181,5 @@ func TestPasswordThatEverybodyMayReadIsRefused(t *testing.T) {
 	got := mends(problems(t, tap.Config{Settings: settings, Tables: []string{"emr.t"}}))
 	if got != "chmod 0600 "+file {
 		t.Errorf("the mend is %q", got)
-	}
-}
-
-// notMariaDB answers as a server of MySQL 8 does to the tap's session settings.
-type notMariaDB struct{ server.EmptyHandler }
-
-// HandleQuery implements server.Handler.
-func (notMariaDB) HandleQuery(string) (*library.Result, error) {
-	return nil, library.NewError(1193, "Unknown system variable 'tx_isolation'")
-}
-
-func TestAServerOfMySQLIsRefusedByName(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := server.NewDefaultServer()
-	var group sync.WaitGroup
-	t.Cleanup(func() { l.Close(); group.Wait() })
-	group.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			c, err := own.NewConn(conn, "tap", "", notMariaDB{})
-			for err == nil {
-				err = c.HandleCommand()
-			}
-			conn.Close()
-		}
-	})
-	settings := fmt.Appendf(nil, `{"host":"127.0.0.1","port":%d,"user":"tap"}`, l.Addr().(*net.TCPAddr).Port)
-	err = mysql.New().Open(t.Context(), tap.Config{Settings: settings, Tables: []string{"emr.t"}})
-	if err == nil || !strings.Contains(err.Error(), "no MariaDB server of 10.11 or later") || !strings.Contains(err.Error(), "MySQL is not supported yet") {
-		t.Errorf("error %v", err)
 	}
 }

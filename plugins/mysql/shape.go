@@ -58,6 +58,14 @@ type shape struct {
 	// since is when the table got the form that the log does not tell, in Unix
 	// seconds; 0 if the log tells all. Earlier rows may be of another form.
 	since uint32
+	// partial are the shapes of rows whose images lack columns, by the bitmaps of
+	// what they have; nil of those that do not tell the whole row.
+	partial map[string]*shape
+	// after is the shape of the second images of updates, where it is another one.
+	// Source holds where each cell of the table stands in such an image.
+	after        *shape
+	source       []int
+	endsAsBefore bool // the second image lacks the end of the row's period
 }
 
 // A wireColumn is a column as it stands in row events.

@@ -121,8 +121,8 @@ func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *re
 		x.gap("JSON values were logged in part only (a session's binlog_row_value_options)", s.table.Name)
 		return nil
 	}
-	if !whole(rows.ColumnBitmap1, rows.ColumnCount) || !whole(rows.ColumnBitmap2, rows.ColumnCount) ||
-		int(rows.ColumnCount) != len(s.columns) {
+	imaged := s.imaged(rows)
+	if imaged == nil {
 		x.gap("rows were logged in part only (a session's binlog_row_image)", s.table.Name)
 		return nil
 	}
@@ -133,7 +133,7 @@ func (x *transaction) addRows(s *shape, event *replication.BinlogEvent, rows *re
 			return err
 		}
 	}
-	x.rows.add(rowEvent{shape: s, op: operation(rows), body: body, time: eventTime(event.Header),
+	x.rows.add(rowEvent{shape: imaged, op: operation(rows), body: body, time: eventTime(event.Header),
 		unchecked: rows.Flags&uncheckedFlag != 0})
 	return nil
 }
