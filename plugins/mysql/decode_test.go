@@ -103,7 +103,7 @@ func FuzzRowImage(f *testing.F) {
 		if _, err := wide.readImages(body); errors.Is(err, errMisfit) {
 			t.Error(err)
 		}
-		if m, err := parseTableMap(head); err == nil {
+		if m, err := mariadb(release{}).parseTableMap(head); err == nil {
 			s := makeShape(m, definitionOf(m), map[uint64]string{8: "latin1", 45: "utf8mb4", 63: "binary"})
 			if s.unreadable == "" && s.table.Refused == "" {
 				if _, err := s.readImages(body); errors.Is(err, errMisfit) {
@@ -154,7 +154,7 @@ func definitionOf(m *tableMap) *definition {
 }
 
 func TestImagesOfAWideMapAreRead(t *testing.T) {
-	m, err := parseTableMap(wideMap())
+	m, err := mariadb(release{}).parseTableMap(wideMap())
 	if err != nil {
 		t.Fatal(err)
 	}

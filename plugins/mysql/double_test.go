@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	library "github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -338,7 +339,33 @@ func (d *double) rows(query string, args []any) ([][]any, error) {
 	case query == "XA RECOVER" && d.isMariaDB():
 		return [][]any{}, nil
 	}
+	if rows := d.surveyRows(query); rows != nil {
+		return rows, nil
+	}
 	return d.tableRows(query, args)
+}
+
+// surveyRows answers what only a survey asks.
+func (d *double) surveyRows(query string) [][]any {
+	switch {
+	case strings.HasPrefix(query, "SELECT CONCAT(table_schema, '.', table_name)"):
+		var list [][]any
+		for name, table := range d.tables {
+			list = append(list, []any{name, table.engine, int64(len(table.rows)), int64(16384)})
+		}
+		return list
+	case query == "SHOW BINARY LOGS":
+		return [][]any{{d.file, strconv.Itoa(int(d.end)), "No"}}
+	case query == "SHOW SESSION STATUS LIKE 'Ssl_version'":
+		return [][]any{{"Ssl_version", ""}}
+	case query == "SELECT @@SESSION.max_user_connections":
+		return [][]any{{"0"}}
+	case strings.HasPrefix(query, "SELECT CAST(UNIX_TIMESTAMP(NOW(6))"):
+		return [][]any{{strconv.FormatInt(time.Now().UnixMicro(), 10)}}
+	case strings.HasPrefix(query, "SELECT COUNT(DISTINCT grantee)"):
+		return [][]any{{"1"}}
+	}
+	return nil
 }
 
 // executed is every transaction of the log that its engine has committed.

@@ -82,10 +82,10 @@ func (a Account) Grants() string {
 		}
 		fmt.Fprintf(&b, "GRANT SELECT ON %s TO %s;\n", on, a.name())
 	}
-	fmt.Fprintf(&b, "GRANT BINLOG MONITOR ON *.* TO %s; -- optional: to see what is left out of the log, and its size\n", a.name())
+	fmt.Fprintf(&b, "GRANT REPLICATION CLIENT ON *.* TO %s; -- to see the log's end, which MySQL 8 needs, and what is left out of it; "+
+		"optional on MariaDB, which calls it BINLOG MONITOR\n", a.name())
 	if a.Hash == "" {
-		fmt.Fprintf(&b, "-- Then give it a password and unlock it:\n--   SET PASSWORD FOR %s = PASSWORD('…');\n--   ALTER USER %s ACCOUNT UNLOCK;\n",
-			a.name(), a.name())
+		fmt.Fprintf(&b, "-- Then give it a password and unlock it:\n--   ALTER USER %s IDENTIFIED BY '…' ACCOUNT UNLOCK;\n", a.name())
 	}
 	return b.String()
 }
@@ -109,9 +109,9 @@ func (a Account) encrypted() string {
 func (a Account) Revoke() string {
 	return fmt.Sprintf(`-- Takes the account of EMRBchain's tap away, with all its rights.
 DROP USER IF EXISTS %s;
--- Its connections end with the tap; this ends them at once:
+-- Its connections end with the tap; on MariaDB this ends them at once:
 KILL USER %s;
--- Variables that were set for the tap stay as they are. The server's defaults:
+-- Variables that were set for the tap stay as they are. The defaults of MariaDB:
 --   binlog_format=MIXED, binlog_row_metadata=NO_LOG, gtid_strict_mode=OFF, sync_binlog=0
 `, a.name(), a.name())
 }

@@ -1,4 +1,6 @@
-// Package mysql is the tap for MariaDB 10.11.
+// Package mysql is the tap for MariaDB from 10.11 on, and for MySQL 8.0 and 8.4.
+// It was made for MySQL, and for MariaDB from 11.4 on, from documentation, and is
+// tested there on a double; on MySQL it says so wherever it tells what it taps.
 //
 // It follows the server's binary log as a replica does and reads rows through
 // ordinary connections; it needs no write right and takes no lock. Its
@@ -28,9 +30,10 @@
 // # Reads
 //
 // Scan and Fetch read in a short transaction with a consistent snapshot whose
-// place in the binary log the server tells (read.go); the stream delivers their
+// place in the binary log MariaDB tells (read.go); the stream delivers their
 // fence when it has passed that place (fence.go). Where an engine has no
-// snapshots, the end of the log after the read takes that place (engine.go).
+// snapshots, the end of the log after the read takes that place (engine.go), and
+// on MySQL the end of the log once the snapshot has begun.
 //
 // TYPES.md lists every column type, how its bytes are made to agree in stream,
 // scan and fetch, and which are refused.
@@ -48,7 +51,7 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// Tap is a tap of one MariaDB server. Use New.
+// Tap is a tap of one server. Use New.
 type Tap struct {
 	settings *settings
 	db       *sql.DB

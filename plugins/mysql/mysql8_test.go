@@ -3,6 +3,7 @@ package mysql_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
-	"github.com/emrbchain/emrbchain/plugins/mysql"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
@@ -305,14 +305,33 @@ func TestAPositionOfAnotherKindOfServerIsRefused(t *testing.T) {
 	}
 }
 
-// TestMySQLIsSaidNotToBeVerified, where tables are told and in a survey.
+// TestMySQLIsSaidNotToBeVerified, of each table and in a survey, whose other
+// checks ask a server of MySQL in its own words.
 func TestMySQLIsSaidNotToBeVerified(t *testing.T) {
-	d := newDouble(t, mysql84)
-	patient(d)
-	m := d.open("emr.patient")
-	tables, err := m.Tables(t.Context())
-	if err != nil || tables[0].Refused != "" || !strings.Contains(strings.Join(tables[0].Notes, "\n"), "not verified on MySQL 8") {
-		t.Errorf("%+v, %v", tables, err)
+	const words = "not verified on MySQL 8"
+	for _, version := range []string{mysql80, mysql84} {
+		d := newDouble(t, version)
+		patient(d)
+		d.tables["emr.patient"].rows = [][]any{{int64(1), "Ada"}}
+		m := d.open("emr.patient")
+		tables, err := m.Tables(t.Context())
+		if err != nil || tables[0].Refused != "" || !slices.ContainsFunc(tables[0].Notes, func(n string) bool { return strings.Contains(n, words) }) {
+			t.Errorf("%+v, %v", tables, err)
+		}
+		found, err := m.(tap.Surveyor).Survey(t.Context(), tap.SurveyRequest{Config: tap.Config{Settings: d.section(), Tables: []string{"emr.patient"}}, SampleRows: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range found.Checks {
+			if c.Thing == "server version" && (c.State != tap.CheckWarn || !strings.Contains(c.Reason, words)) {
+				t.Errorf("%+v", c)
+			}
+			if c.State == tap.CheckFail || c.State == tap.CheckUnknown && c.Thing != "accounts that may write past the log" {
+				t.Errorf("%+v", c)
+			}
+		}
+		if s := found.Tables[0].Sample; s == nil || s.Rows != 1 || s.Problem != "" {
+			t.Errorf("sample %+v", s)
+		}
 	}
-	_ = mysql.New
 }

@@ -42,7 +42,7 @@ func (s *stream) outside(name string, body []byte) (*outsider, error) {
 	if o.children == nil {
 		return nil, nil
 	}
-	m, err := parseTableMap(body)
+	m, err := s.tap.dialect.parseTableMap(body)
 	if err != nil {
 		return nil, err
 	}

@@ -316,7 +316,7 @@ func (s *stream) mapTable(ctx context.Context, event *replication.BinlogEvent, e
 // makeShape makes a shape from the definition known; where that does not agree
 // with the log, from the one in force now.
 func (s *stream) makeShape(ctx context.Context, name string, body []byte) (*shape, error) {
-	m, err := parseTableMap(body)
+	m, err := s.tap.dialect.parseTableMap(body)
 	if err != nil {
 		return nil, err
 	}

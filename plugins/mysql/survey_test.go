@@ -380,7 +380,7 @@ func TestPrintedGrantsAreAllThatTheTapNeeds(t *testing.T) {
 	}
 	runSQL(t, s, account.Grants())
 	runSQL(t, s, account.Grants())
-	s.Exec("SET PASSWORD FOR 'o''tap'@'127.0.0.1' = PASSWORD('test password')", "ALTER USER 'o''tap'@'127.0.0.1' ACCOUNT UNLOCK")
+	s.Exec("ALTER USER 'o''tap'@'127.0.0.1' IDENTIFIED BY 'test password' ACCOUNT UNLOCK")
 	opens(t, config)
 	for _, c := range survey(t, config, 0).Checks {
 		if c.State != tap.CheckOK && c.State != tap.CheckUnknown {

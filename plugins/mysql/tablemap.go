@@ -13,6 +13,7 @@ type tableMap struct {
 	schema, table string
 	columns       []mapColumn
 	named         bool // the columns have names and all that comes with them
+	mysql         bool // it is one of MySQL
 	key           []keyPart
 }
 
@@ -60,10 +61,10 @@ func parseTableName(r *reader) (schema, table []byte) {
 }
 
 // parseTableMap reads a table map event from behind its table id on.
-func parseTableMap(body []byte) (*tableMap, error) {
+func (d *dialect) parseTableMap(body []byte) (*tableMap, error) {
 	r := &reader{rest: body}
 	schema, table := parseTableName(r)
-	m := &tableMap{schema: string(schema), table: string(table)}
+	m := &tableMap{schema: string(schema), table: string(table), mysql: d.isMySQL()}
 	types := r.take(r.packed())
 	meta := &reader{rest: r.text()}
 	m.columns = make([]mapColumn, len(types))
@@ -111,9 +112,9 @@ func (m *tableMap) optional(field uint64, value []byte) error {
 	case optionalSigns:
 		m.readSigns(value)
 	case optionalDefaultSet:
-		m.readDefaultCollations(r, mapColumn.hasCharset)
+		m.readDefaultCollations(r, m.hasCharset)
 	case optionalSets:
-		m.readCollations(r, mapColumn.hasCharset)
+		m.readCollations(r, m.hasCharset)
 	case optionalDefaultLabels:
 		m.readDefaultCollations(r, mapColumn.hasLabels)
 	case optionalLabelSets:
@@ -155,13 +156,15 @@ func (c mapColumn) isNumber() bool {
 	return false
 }
 
-// hasCharset reports whether the log gives the column a collation. That is so
-// of geometry too, which MariaDB holds for a BLOB.
-func (c mapColumn) hasCharset() bool {
+// hasCharset reports whether the log gives the column a collation. MariaDB does
+// so of geometry too, which it holds for a BLOB.
+func (m *tableMap) hasCharset(c mapColumn) bool {
 	switch c.wire {
 	case mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BLOB,
-		wireBlobCompressed, wireVarcharCompressed, mysql.MYSQL_TYPE_GEOMETRY:
+		wireBlobCompressed, wireVarcharCompressed:
 		return true
+	case mysql.MYSQL_TYPE_GEOMETRY:
+		return !m.mysql
 	}
 	return false
 }

@@ -69,7 +69,7 @@ type initFlags struct {
 func (f *initFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.tap, "tap", "", "the `kind` of database: mysql (MariaDB) or sqlite")
+	flags.StringVar(&f.tap, "tap", "", "the `kind` of database: mysql (MariaDB, MySQL 8) or sqlite")
 	flags.StringVar(&f.chain, "chain", "", "the chain's `id`")
 	flags.StringVar(&f.member, "member", "", "this organisation's `id` on the chain")
 	flags.StringArrayVar(&f.tables, "table", nil, "a table and its patient column, as `NAME=COLUMN`; repeat it for more")

@@ -160,6 +160,7 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	for _, t := range listed {
 		s.estimates[t.Name] = t.EstimatedRows
 	}
+	s.logNotes(listed)
 	if err := s.meetTables(listed); err != nil {
 		return nil, err
 	}
