@@ -37,6 +37,7 @@ type double struct {
 	tables    map[string]*doubleTable
 	file      string
 	end       uint32 // of the file
+	shown     uint32 // the place that a snapshot of MariaDB shows, if it is not the end
 	groups    []doubleGroup
 	// unseen are transactions that are in the log and whose engine has not
 	// committed them.
@@ -326,7 +327,11 @@ func (d *double) rows(query string, args []any) ([][]any, error) {
 		return [][]any{{d.file, strconv.Itoa(int(d.end)), "", "", ""}}, nil
 	case is("SHOW STATUS LIKE 'binlog_snapshot_%'") && d.isMariaDB():
 		d.beat()
-		return [][]any{{"Binlog_snapshot_file", d.file}, {"Binlog_snapshot_position", strconv.Itoa(int(d.end))}}, nil
+		shown := d.end
+		if d.shown > 0 {
+			shown = d.shown
+		}
+		return [][]any{{"Binlog_snapshot_file", d.file}, {"Binlog_snapshot_position", strconv.Itoa(int(shown))}}, nil
 	case is("SELECT BINLOG_GTID_POS") && d.isMariaDB(), query == "SELECT @@GLOBAL.gtid_binlog_pos" && d.isMariaDB(),
 		query == "SELECT @@GLOBAL.gtid_executed" && !d.isMariaDB():
 		return [][]any{{d.executed()}}, nil

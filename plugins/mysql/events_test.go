@@ -22,6 +22,7 @@ const (
 	formatEvent      = 15
 	xidEvent         = 16
 	tableMapEvent    = 19
+	writeRowsV1      = 23
 	updateRowsV1     = 24
 	heartbeatEvent   = 27
 	rowsQueryEvent   = 29
@@ -92,7 +93,7 @@ func format(version string) logEvent {
 	b = le(b, 4, eventTime)
 	b = append(b, 19)
 	lengths := make([]byte, 170)
-	for kind, length := range map[int]byte{queryEvent: 13, rotateEvent: 8, formatEvent: 98, tableMapEvent: 8, updateRowsV1: 8,
+	for kind, length := range map[int]byte{queryEvent: 13, rotateEvent: 8, formatEvent: 98, tableMapEvent: 8, writeRowsV1: 8, updateRowsV1: 8,
 		writeRowsV2: 10, updateRowsV2: 10, deleteRowsV2: 10, partialRowsEvent: 10, gtidEvent: 42, anonymousEvent: 42} {
 		lengths[kind-1] = length
 	}
@@ -158,7 +159,7 @@ func varlen(b []byte, n uint64) []byte {
 func mariadbGTID(sequence uint64) logEvent {
 	b := le(nil, 8, sequence)
 	b = le(b, 4, 0)  // domain
-	b = append(b, 2) // transactional
+	b = append(b, 4) // transactional
 	return logEvent{kind: mariadbGTIDEvent, body: append(b, make([]byte, 6)...)}
 }
 
@@ -284,7 +285,7 @@ func (t logTable) tableMap() logEvent {
 func (t logTable) rows(kind byte, bitmaps [][]byte, images ...[]byte) logEvent {
 	b := le(nil, 6, t.id)
 	b = le(b, 2, 1) // the last of its statement
-	if kind != updateRowsV1 {
+	if kind >= writeRowsV2 {
 		b = le(b, 2, 2) // no extra data
 	}
 	b = packed(b, len(t.columns))
@@ -322,6 +323,5 @@ func image(values ...[]byte) []byte {
 	return append(b, bytes.Join(values, nil)...)
 }
 
-func int32Bytes(n int32) []byte    { return le(nil, 4, uint64(uint32(n))) }
-func varchar(text string) []byte   { return append([]byte{byte(len(text))}, text...) }
-func longBytes(text []byte) []byte { return append(le(nil, 4, uint64(len(text))), text...) }
+func int32Bytes(n int32) []byte  { return le(nil, 4, uint64(uint32(n))) }
+func varchar(text string) []byte { return append([]byte{byte(len(text))}, text...) }

@@ -102,10 +102,10 @@ func TestImagesOfMySQLMayLackGeneratedColumns(t *testing.T) {
 		p.tableMap(), p.rows(updateRowsV2, [][]byte{{3}, {3}}, bare(1, "Ada"), bare(1, "Eve")),
 		p.tableMap(), p.update(person(1, "Eve"), person(2, "Eve")),
 		p.tableMap(), p.rows(updateRowsV2, [][]byte{{7}, {3}}, person(2, "Eve"), bare(2, "Joe")),
-		p.tableMap(), p.rows(deleteRowsV2, [][]byte{{3}}, bare(2, "Joe")), xid())
-	events := r.awaitChanges(t, 5)
+		p.tableMap(), p.rows(deleteRowsV2, [][]byte{{3}}, bare(2, "Joe")), p.tableMap(), p.delete(person(3, "Max")), xid())
+	events := r.awaitChanges(t, 6)
 	var want []string
-	for i, w := range []string{"none -> 1,Ada", "1,Ada -> 1,Eve", "1,Eve -> 2,Eve", "2,Eve -> 2,Joe", "2,Joe -> none"} {
+	for i, w := range []string{"none -> 1,Ada", "1,Ada -> 1,Eve", "1,Eve -> 2,Eve", "2,Eve -> 2,Joe", "2,Joe -> none", "3,Max -> none"} {
 		want = append(want, fmt.Sprintf("emr.patient %s:1/%d: %s", sourceID, i+1, w))
 	}
 	if diff := cmp.Diff(want, toldOf(events)); diff != "" || len(gaps(events)) > 0 {
