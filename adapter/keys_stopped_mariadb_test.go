@@ -2,6 +2,7 @@ package adapter_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
@@ -106,4 +107,53 @@ func lateColumnHoles() []hole {
 			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`, `INSERT INTO @ VALUES (40, 5, 'new')`, `TRUNCATE TABLE @`}, late: true,
 			edit: []string{`INSERT INTO @ VALUES (40, 50, 'forged')`}, edited: []string{"found @ 50 "}}, "reused_emptied", ""),
 	}
+}
+
+// TestTablesChangedFirstWhileStoppedAreFollowed: a change of a table's key or of
+// the table itself is followed though no row of it was logged before, and the tap
+// finds it done when it starts.
+func TestTablesChangedFirstWhileStoppedAreFollowed(t *testing.T) {
+	checkHolesWhileStopped(t, firstChangeHoles())
+}
+
+func firstChangeHoles() []hole {
+	numbered := []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
+		`INSERT INTO @ SELECT seq, 30 - seq, CONCAT('v', seq) FROM ` + sequence}
+	// copied makes another table of the rows, with a column more and one less, that
+	// takes the place of the table.
+	copied := func(swap ...string) []string {
+		return slices.Concat([]string{`CREATE TABLE @_new (id INT PRIMARY KEY, v VARCHAR(40), x INT DEFAULT 7)`, `INSERT INTO @_new (id, v) SELECT id, v FROM @`}, swap)
+	}
+	found := []string{"changed in a gap @ 3 v"}
+	return []hole{
+		onTable(hole{name: "another key", before: numbered, cause: []string{`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`},
+			edit: []string{forgeV}, edited: []string{"changed in a gap @ 27 ", "changed in a gap @ 3 "}}, "first_rekeyed", ""),
+		onTable(hole{name: "another key, and rows", before: numbered, cause: []string{`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`,
+			`UPDATE @ SET v = 'a' WHERE n = 12`, `INSERT INTO @ VALUES (40, 40, 'new')`, `DELETE FROM @ WHERE n = 13`},
+			edit: []string{forgeV}, edited: []string{"changed in a gap @ 27 ", "changed in a gap @ 3 "}}, "first_rekeyed_rows", ""),
+		onTable(hole{name: "another key twice", before: numbered, cause: []string{`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`,
+			`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n, id)`}, edit: []string{forgeV},
+			edited: []string{"changed in a gap @ [27,3] ", "changed in a gap @ 3 "}}, "first_rekeyed_twice", ""),
+		onTable(hole{name: "a key with a new column", before: numbered, cause: []string{`ALTER TABLE @ ADD m INT NOT NULL DEFAULT 4, DROP PRIMARY KEY, ADD PRIMARY KEY (id, m)`},
+			edit: []string{forgeV}, edited: []string{"changed in a gap @ 3 ", "changed in a gap @ [3,4] "}}, "first_longer", ""),
+		onTable(hole{name: "another table by RENAME TABLE", cause: copied(`RENAME TABLE @ TO @_old, @_new TO @`),
+			edit: []string{forgeV}, edited: found}, "first_renamed", idVAndW),
+		onTable(hole{name: "another table by RENAME TABLE, then none of the former", cause: copied(`RENAME TABLE @ TO @_old, @_new TO @`,
+			`DROP TABLE @_old`, `UPDATE @ SET x = 8 WHERE id = 5`, `INSERT INTO @ VALUES (30, 'v30', 1)`), edit: []string{forgeV}, edited: found}, "first_replaced", idVAndW),
+		onTable(hole{name: "another table by ALTER TABLE", cause: copied(`ALTER TABLE @ RENAME TO @_old`, `ALTER TABLE @_new RENAME AS @`),
+			edit: []string{forgeV}, edited: found}, "first_altered", idVAndW),
+		onTable(hole{name: "a column, then another table without it", cause: slices.Concat([]string{`ALTER TABLE @ ADD y INT`}, copied(`RENAME TABLE @ TO @_old, @_new TO @`)),
+			edit: []string{forgeV}, edited: found}, "first_added", idVAndW),
+	}
+}
+
+// TestATableThatAlterTableRenamesInThePlaceOfAnotherIsFollowed: as RENAME TABLE.
+func TestATableThatAlterTableRenamesInThePlaceOfAnotherIsFollowed(t *testing.T) {
+	var holes []hole
+	for _, h := range firstChangeHoles() {
+		if strings.Contains(h.name, "another table") {
+			holes = append(holes, h)
+		}
+	}
+	checkHoles(t, holes)
 }

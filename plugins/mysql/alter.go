@@ -41,6 +41,9 @@ func (t *target) alter(r scanner) effect {
 	}
 	parts, ok := r.parts()
 	for _, part := range parts {
+		if part.renamesTable() {
+			return effect{rewritten: true, swapped: true}
+		}
 		if !ok || !out.alteration(part) {
 			return uncertain
 		}
@@ -51,14 +54,43 @@ func (t *target) alter(r scanner) effect {
 	return out
 }
 
+// renamesTable reports whether an alteration gives the table another name.
+func (r scanner) renamesTable() bool {
+	return r.take("rename") && !r.at("column") && !r.at("index") && !r.at("key")
+}
+
 // named reads on in an ALTER of another table: rows may go from one to the other.
 func (t *target) named(r scanner) effect {
-	for ; !r.done(); r.skip() {
-		if r.at("exchange") || r.at("rename") || r.at("convert") || r.at("union") {
+	out := effect{elsewhere: true}
+	for !r.done() {
+		switch {
+		case r.at("exchange"), r.at("convert"), r.at("union"):
 			return uncertain
+		case r.take("rename"):
+			is, ok := t.renamed(r)
+			if !ok {
+				return uncertain
+			}
+			if is {
+				out = effect{rewritten: true, swapped: true}
+			}
+		default:
+			r.skip()
 		}
 	}
-	return effect{elsewhere: true}
+	return out
+}
+
+// renamed reads what follows RENAME in an ALTER TABLE, and reports whether the table
+// has the target's name since.
+func (t *target) renamed(r scanner) (is, ok bool) {
+	if r.takeOne("column", "index", "key") {
+		return false, true
+	}
+	if !r.takeOne("to", "as") {
+		r.take("=")
+	}
+	return t.is(&r)
 }
 
 // movesTwice reports whether a column moves twice, which no server does.

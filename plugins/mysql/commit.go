@@ -96,7 +96,11 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		if statement.lexemes == nil && former != nil {
 			change.Moved = statement.newColumns(former, d)
 		}
-		if does.swapped {
+		late := former == nil || former.by.covers(s.open.gtid)
+		switch {
+		case does.swapped && late: // what it was is not known
+			change.Moved = []tap.Moved{{}}
+		case does.swapped:
 			change.Moved = exchanged(s.covered[name], change.Table)
 		}
 		switch {
@@ -107,6 +111,9 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 			change.Rewritten = change.Rewritten || change.Removed == nil
 		case statement.keepsParts():
 			s.keepParts(former, d)
+		}
+		if late { // the table may have had another shape until then
+			delete(s.told, name)
 		}
 		if err := s.tell(change); err != nil {
 			return err

@@ -37,6 +37,9 @@ type definition struct {
 	// tables are named as the server does.
 	references []tap.Reference
 	parted     *partitioning // nil if it is not parted
+	// by is where the server was once this was read while the stream ran; it was in
+	// force by then.
+	by gtidSet
 }
 
 // A parent is a table whose changes change rows of this one, by a foreign key.

@@ -97,8 +97,9 @@ func (p *partitioning) left(does *effect) *partitioning {
 	return &left
 }
 
-// partedBefore notes where the server was once the definition was read.
-func (d *definition) partedBefore(by gtidSet) {
+// readBy notes where the server was once the definition was read.
+func (d *definition) readBy(by gtidSet) {
+	d.by = by
 	if d.parted != nil {
 		d.parted.by = by
 	}

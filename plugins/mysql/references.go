@@ -145,7 +145,7 @@ func (s *stream) define(ctx context.Context, name string) (*definition, error) {
 	}
 	s.known[name] = d
 	err = s.doubtReferences(ctx, name)
-	d.partedBefore(s.unsure[name])
+	d.readBy(s.unsure[name])
 	return d, err
 }
 

@@ -116,7 +116,7 @@ func (s *stream) learn(ctx context.Context) error {
 	}
 	by, err := s.tap.dialect.executedNow(ctx, s.tap.db)
 	for _, d := range s.known {
-		d.partedBefore(by)
+		d.readBy(by)
 	}
 	return err
 }

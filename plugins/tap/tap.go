@@ -294,7 +294,8 @@ type Removal struct {
 type Range struct{ From, To row.Value }
 
 // Moved is a column that got the name To, is gone if To is empty, or is new if
-// From is empty. With neither name, columns may be new that the tap cannot name.
+// From is empty. With neither name, columns may be new, or gone, that the tap cannot
+// name.
 type Moved struct {
 	From, To string
 	// Holds is of a new column: what each row that was there before holds in it by

@@ -48,6 +48,7 @@ func (s *session) gap(b *recordlog.Batch, g tap.Gap) error {
 			state.Suspect, state.Cause = true, index
 			s.setState(b, name, state)
 			s.opened(b, name, index)
+			s.setThere(b, name, there{key: s.book.Key(name)})
 		}
 	}
 	s.wake()
@@ -89,10 +90,12 @@ func (s *session) withReferring(names []string) []string {
 func (a *applier) schema(told *tap.SchemaChange) error {
 	c := *told
 	c.Table = a.numberer.Table(c.Table)
-	return a.shaped(&c)
+	known := a.there[c.Table.Name]
+	c.Moved = known.namedMoves(&c)
+	return a.shaped(&c, known)
 }
 
-func (a *applier) shaped(c *tap.SchemaChange) error {
+func (a *applier) shaped(c *tap.SchemaChange, known there) error {
 	index, err := appendSchema(a.batch, c)
 	if err != nil {
 		return err
@@ -110,11 +113,13 @@ func (a *applier) shaped(c *tap.SchemaChange) error {
 	} else if c.Removed != nil {
 		a.addRule(a.batch, cause.Step{Table: c.Table.Name, Leaf: index, Entry: index, Sure: true, Removed: c.Removed})
 	}
-	if err := a.reshaped(c, index); err != nil {
+	rekeyed, err := a.reshaped(c, index)
+	if err != nil {
 		return err
 	}
+	a.setThere(a.batch, c.Table.Name, known.after(c, a.book.Key(c.Table.Name)))
 	state := a.states[c.Table.Name]
-	if changed := state.setShape(c.Table); changed || c.Rewritten || len(c.Moved) > 0 || c.Removed != nil && c.Removed.All {
+	if changed := state.setShape(c.Table); changed || rekeyed || c.Rewritten || len(c.Moved) > 0 || c.Removed != nil && c.Removed.All {
 		state.Suspect, state.Cause = true, index
 	}
 	a.tables[c.Table.Name] = c.Table

@@ -29,7 +29,6 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
-	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
@@ -94,6 +93,7 @@ type session struct {
 	tables    map[string]*tap.Table // as they stand now
 	estimates map[string]uint64     // of their rows, when the tap was attached
 	states    map[string]TableState
+	there     map[string]there // as the tables are where the stream stands
 	book      *cause.Book
 	doubts    []*doubt
 	asides    map[string]aside
@@ -129,7 +129,7 @@ func (i *Ingest) Run(ctx context.Context, t tap.Tap) error {
 // attach prepares a session from the log's state and the source's tables.
 func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table), estimates: make(map[string]uint64),
-		asides: make(map[string]aside), rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
+		there: make(map[string]there), asides: make(map[string]aside), rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
 	for n := range i.options.Rules {
 		if r := &i.options.Rules[n]; r.Any() {
 			s.rules[r.Table] = r
@@ -206,9 +206,13 @@ func (s *session) meetTables(listed []tap.Table) error {
 func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 	state, known := s.states[t.Name]
 	refused := state.Refused
-	key, err := s.keyThere(t, &state)
-	if err != nil {
-		return err
+	if t.Refused == "" {
+		known, err := s.recallThere(b, t, &state)
+		if err != nil {
+			return err
+		}
+		s.setThere(b, t.Name, known)
+		s.book.SetKey(t.Name, known.key)
 	}
 	if changed := state.setShape(t); changed || refused != t.Refused && known {
 		index, err := appendSchema(b, &tap.SchemaChange{Table: t, Statement: "seen when the tap was attached", Rewritten: true})
@@ -220,34 +224,8 @@ func (s *session) meetTable(b *recordlog.Batch, t *tap.Table) error {
 	if err := s.meetPath(b, t, &state); err != nil {
 		return err
 	}
-	if key != nil {
-		s.book.SetKey(t.Name, key)
-	}
 	s.setState(b, t.Name, state)
 	return nil
-}
-
-// keyThere names the columns of a listed table's key at the place where the
-// stream stands: those last seen, for a change since then is still to be told.
-func (s *session) keyThere(t *tap.Table, state *TableState) ([]string, error) {
-	if t.Refused != "" {
-		return nil, nil
-	}
-	if s.place.position == nil || len(state.Key) == 0 {
-		return keyNames(t), nil
-	}
-	columns, err := commit.ParseColumns(state.Columns)
-	if err != nil {
-		return nil, fmt.Errorf("read columns of table %s: %w", t.Name, err)
-	}
-	names := make([]string, len(state.Key))
-	for i, at := range state.Key {
-		if at >= uint64(len(columns)) {
-			return nil, fmt.Errorf("read key of table %s: it has no column %d", t.Name, at)
-		}
-		names[i] = columns[at].Name
-	}
-	return names, nil
 }
 
 func (s *session) setState(b *recordlog.Batch, table string, state TableState) {

@@ -13,12 +13,13 @@ import (
 // that moved columns: a tap may tell it again after a restart.
 const movedPrefix = "ingest/moved/"
 
-// reshaped keeps a change of a table's shape that was told.
-func (a *applier) reshaped(c *tap.SchemaChange, leaf uint64) error {
+// reshaped keeps a change of a table's shape that was told, and reports whether rows
+// have a key of other columns since.
+func (a *applier) reshaped(c *tap.SchemaChange, leaf uint64) (rekeyed bool, err error) {
 	name := c.Table.Name
 	again, err := a.toldAgain(c)
 	if err != nil {
-		return err
+		return false, err
 	}
 	former := a.book.Key(name)
 	shape := &cause.Shape{Table: name, Leaf: leaf, Columns: c.Table.Columns, Moved: c.Moved, Converted: c.Rewritten,
@@ -35,7 +36,7 @@ func (a *applier) reshaped(c *tap.SchemaChange, leaf uint64) error {
 	if c.Rewritten || len(shape.Moved) > 0 || !slices.Equal(shape.Key, shape.FormerKey) {
 		a.addShape(a.batch, shape)
 	}
-	return nil
+	return shape.Rekeys(), nil
 }
 
 // toldAgain reports whether the columns that a change moved are those of a change
