@@ -203,3 +203,51 @@ func TestAStrangerChecksARowWithoutAKey(t *testing.T) {
 		t.Errorf("findings %+v", report.Findings)
 	}
 }
+
+// TestAnHonestChangeOfATableWithoutAKeyIsNoFindingOnMariaDB: its columns, a key that
+// it is given as advised, and one that it loses; while the sidecar looks and while it
+// is stopped. What was edited before is found all the same, and nothing else.
+func TestAnHonestChangeOfATableWithoutAKeyIsNoFindingOnMariaDB(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		alter  []string
+		before int // findings of the edit before
+	}{
+		{"columns with and without a value", []string{`ADD COLUMN unit VARCHAR(9) FIRST, ADD COLUMN side VARCHAR(9) NOT NULL DEFAULT 'left'`}, 2},
+		{"a column that goes and one renamed", []string{`DROP COLUMN taken, CHANGE note remark TEXT`}, 2},
+		{"names that are swapped", []string{`CHANGE code note VARCHAR(40), CHANGE note code TEXT`}, 2},
+		{"another type", []string{`MODIFY pid VARCHAR(20), MODIFY code VARCHAR(40) CHARACTER SET latin1`}, 2},
+		{"a key of a new column", []string{`ADD COLUMN row_id INT AUTO_INCREMENT PRIMARY KEY FIRST`}, 2},
+		{"a key that comes and goes", []string{`ADD COLUMN row_id INT AUTO_INCREMENT PRIMARY KEY`, `MODIFY row_id INT, DROP PRIMARY KEY`, `DROP COLUMN row_id`}, 2},
+		{"emptied", nil, 0},
+	} {
+		for _, stopped := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, stopped %v", c.name, stopped), func(t *testing.T) {
+				server, sidecar := startKeyless(t, "")
+				unlogged(t, server.Admin(), `UPDATE emr.observations SET weight = 70 WHERE id = 7`)
+				if stopped {
+					sidecar.Stop()
+				}
+				for _, alter := range c.alter {
+					server.Exec(`ALTER TABLE emr.observations ` + alter)
+				}
+				if c.alter == nil {
+					server.Exec(`TRUNCATE TABLE emr.observations`, `INSERT INTO emr.observations VALUES (50, 5, NULL, 'c50', NULL, 1), (NULL, 1, NULL, 'same', '', 1)`)
+				}
+				server.Exec(`UPDATE emr.observations SET weight = 2 WHERE id = 50`, `DELETE FROM emr.observations WHERE pid = 3 AND weight = 1 LIMIT 1`,
+					`INSERT INTO emr.observations (id, pid, weight) VALUES (300, 4, 1)`)
+				if stopped {
+					sidecar.Start()
+				}
+				sidecar.Covered()
+				report := sidecar.Audit()
+				if len(report.Findings) != c.before || len(report.Covered.Tables) != 3 {
+					t.Errorf("%d findings, covered %+v", len(report.Findings), report.Covered)
+					for _, f := range report.Findings {
+						t.Logf("%s: %s", findingLine(f), f.Detail)
+					}
+				}
+			})
+		}
+	}
+}

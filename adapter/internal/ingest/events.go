@@ -121,6 +121,9 @@ func (a *applier) shaped(c *tap.SchemaChange, known there) error {
 	state := a.states[c.Table.Name]
 	if changed := state.setShape(c.Table); changed || rekeyed || c.Rewritten || len(c.Moved) > 0 || c.Removed != nil && c.Removed.All {
 		state.Suspect, state.Cause = true, index
+		if err := a.reforming(c.Table, former, index); err != nil {
+			return err
+		}
 	}
 	a.tables[c.Table.Name] = c.Table
 	setReferences(a.batch, c.Table)
@@ -175,6 +178,9 @@ func (a *applier) checkBefore(c *tap.Change) error {
 	}
 	if !known || head.Deleted || head.Index < a.book.Barrier(c.Table.Name) {
 		if renamed, err := a.renamed(c, known && !head.Deleted); err != nil || renamed {
+			return err
+		}
+		if adopted, err := a.adopted(c, known && !head.Deleted); err != nil || adopted {
 			return err
 		}
 	}

@@ -97,13 +97,14 @@ type session struct {
 	book      *cause.Book
 	doubts    []*doubt
 	asides    map[string]aside
+	reforms   map[string]uint64
 	place     place
 	arrival   arrival
 	rules     map[string]*clinical.Rules
 	fences    *fences
 	sightings findings.Sightings // used under mu
 	work      chan struct{}      // a table may need a scan
-	mu        sync.Mutex         // guards tables, states, doubts and asides, and orders batches, between stream and scans
+	mu        sync.Mutex         // guards tables, states, doubts, asides and reforms, and orders batches, between stream and scans
 }
 
 // Run attaches to an opened tap and ingests until ctx ends, the tap fails, or
@@ -151,6 +152,9 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	}
 	s.book.SetColumnsTold(s.described.ColumnsTold)
 	if s.doubts, err = readDoubts(i.log); err != nil {
+		return nil, err
+	}
+	if s.reforms, err = readReforms(i.log); err != nil {
 		return nil, err
 	}
 	listed, err := t.Tables(ctx)

@@ -27,7 +27,11 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 		s.mu.Lock()
 		causes[table] = s.states[table].Cause
 		s.mu.Unlock()
-		r, err := s.sweep(ctx, table)
+		err := s.reform(ctx, table)
+		var r *sweep.Result
+		if err == nil {
+			r, err = s.sweep(ctx, table)
+		}
 		if err := s.setAside(ctx, table, err); err != nil {
 			return err
 		}

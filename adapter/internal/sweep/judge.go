@@ -9,6 +9,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 type rest uint8
@@ -224,7 +225,7 @@ func (s *sweep) findMissing(ctx context.Context) error {
 			return nil
 		}
 		cells, err := row.ParseKey(key)
-		if err == nil && len(cells) != len(s.result.Table.Key) {
+		if err == nil && !fits(cells, s.result.Table) {
 			unfit = append(unfit, slices.Clone(key))
 			return nil
 		}
@@ -240,8 +241,21 @@ func (s *sweep) findMissing(ctx context.Context) error {
 	return s.settle(ctx, missing)
 }
 
+// fits reports whether a row of a table may have the key as it is now.
+func fits(key []row.Value, t *tap.Table) bool {
+	if len(key) != len(t.Key) {
+		return false
+	}
+	for i, at := range t.Key {
+		if !key[i].Fits(t.Columns[at].Type) {
+			return false
+		}
+	}
+	return true
+}
+
 // judgeUnfit judges keys that cannot be of the table as it is now, for its key
-// has another number of columns: no row can have them.
+// has another number of columns, or of other types: no row can have them.
 func (s *sweep) judgeUnfit(keys [][]byte) error {
 	size := s.log.Size()
 	for _, key := range keys {

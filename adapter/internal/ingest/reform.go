@@ -1,0 +1,286 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// A row without a key has another one in the log once its table's columns are
+// others, or it is given one of its own, and the same the other way round. Which
+// row had which is found by what its version was committed to: the table is read, and
+// what is found is recorded as gone under the one and there under the other. What is
+// not found keeps the key that it had, for the table's verification to say that it is
+// gone. Rows that the stream changes before that are looked for when it does.
+
+// reformPrefix names, per table, the state that holds the leaf of the change since
+// which rows may have other keys: a row of a version before it may have another.
+const reformPrefix = "ingest/reform/"
+
+func readReforms(log *recordlog.Log) (map[string]uint64, error) {
+	reforms := make(map[string]uint64)
+	err := log.Each(reformPrefix, func(name string, value []byte) error {
+		r := dcbor.NewReader(value)
+		reforms[name[len(reformPrefix):]] = r.Uint()
+		return r.Done()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read since when rows have other keys: %w", err)
+	}
+	return reforms, nil
+}
+
+// setReform says that rows of a table may have other keys since a leaf, or, with 0,
+// that each has been given the one that it has now.
+func (s *session) setReform(b *recordlog.Batch, table string, leaf uint64) {
+	if leaf == 0 {
+		delete(s.reforms, table)
+		b.Set(reformPrefix+table, nil)
+		return
+	}
+	s.reforms[table] = leaf
+	b.Set(reformPrefix+table, dcbor.AppendUint(nil, leaf))
+}
+
+// reforming takes note that a table's rows may have other keys since a leaf. Those of
+// a table that is not taken in are read anew.
+func (a *applier) reforming(t *tap.Table, former []string, leaf uint64) error {
+	if !rows.NumberedKey(former) && !rows.Numbered(t) || former == nil || t.Refused != "" {
+		return nil
+	}
+	if a.states[t.Name].Baselined {
+		a.setReform(a.batch, t.Name, leaf)
+		return nil
+	}
+	return a.buryAll(t.Name)
+}
+
+// reform gives the rows of a table the keys that they have now.
+func (s *session) reform(ctx context.Context, table string) error {
+	for {
+		s.mu.Lock()
+		leaf, pending := s.reforms[table]
+		s.mu.Unlock()
+		if !pending {
+			return nil
+		}
+		r := &reformer{session: s, table: table, since: leaf}
+		err := r.run(ctx)
+		if err != nil && !errors.Is(err, errReadAnew) {
+			return fmt.Errorf("find which rows have other keys in %s: %w", table, err)
+		}
+	}
+}
+
+// A reformer is one try to give rows the keys that they have now.
+type reformer struct {
+	*session
+	table  string
+	since  uint64
+	read   tap.Chunk // all rows
+	window recordlog.Window
+	moves  []moving
+}
+
+// moving is a row that was found under another key.
+type moving struct {
+	former []byte
+	leaf   uint64 // of the version that it had
+	cells  []row.Value
+}
+
+func (r *reformer) run(ctx context.Context) error {
+	if err := r.readAll(ctx); err != nil {
+		return err
+	}
+	if err := r.find(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Update(func(b *recordlog.Batch) error {
+		if r.book.Reshaped(r.table, r.window.From) {
+			return errReadAnew
+		}
+		if err := r.checkNumbers(b); err != nil {
+			return err
+		}
+		for i := range r.moves {
+			if err := r.move(b, &r.moves[i]); err != nil {
+				return err
+			}
+		}
+		r.setReform(b, r.table, 0)
+		return nil
+	})
+}
+
+// readAll reads the whole table, in as many parts as it takes.
+func (r *reformer) readAll(ctx context.Context) error {
+	var after []row.Value
+	for {
+		chunk, w, err := r.Scan(ctx, r.table, after, r.options.ChunkRows)
+		if err != nil {
+			return err
+		}
+		if r.read.Table == nil {
+			r.read.Table, r.window = chunk.Table, w
+		}
+		if !slices.Equal(r.read.Table.Columns, chunk.Table.Columns) || !slices.Equal(r.read.Table.Key, chunk.Table.Key) {
+			return errReadAnew
+		}
+		r.window.To = w.To
+		r.read.Rows = append(r.read.Rows, chunk.Rows...)
+		if chunk.Last || len(chunk.Rows) == 0 {
+			return nil
+		}
+		after = chunk.Table.KeyOf(chunk.Rows[len(chunk.Rows)-1].Cells)
+	}
+}
+
+// find looks for the versions that no row has the key of among the rows that no
+// version has the key of.
+func (r *reformer) find(ctx context.Context) error {
+	t := r.read.Table
+	var unknown [][]row.Value
+	named := make(map[string]bool)
+	for _, one := range r.read.Rows {
+		key := row.AppendKey(nil, t.KeyOf(one.Cells))
+		head, known, err := r.log.Head(r.table, key)
+		if err != nil {
+			return fmt.Errorf("look up row: %w", err)
+		}
+		if named[string(key)] = true; !known || head.Deleted || head.Index < r.book.Barrier(r.table) {
+			unknown = append(unknown, one.Cells)
+		}
+	}
+	orphans, err := r.orphans(ctx, named)
+	if err != nil || len(unknown) == 0 {
+		return err
+	}
+	comparer := rows.NewComparer(r.log)
+	comparer.Accept(r.book)
+	finder := comparer.NewFinder(t, unknown, r.window)
+	for _, one := range orphans {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e, err := r.log.Entry(one.leaf)
+		if err != nil {
+			return err
+		}
+		at, found, err := finder.Find(e)
+		if err != nil {
+			return err
+		}
+		if found {
+			one.cells = unknown[at]
+			r.moves = append(r.moves, one)
+		}
+	}
+	return nil
+}
+
+// orphans returns the live versions from before the change whose keys none of the
+// named rows has, in the order of the log.
+func (r *reformer) orphans(ctx context.Context, named map[string]bool) (list []moving, err error) {
+	err = r.log.Heads(ctx, r.table, func(key []byte, h recordlog.Head) error {
+		if !h.Deleted && h.Index < r.since && (!named[string(key)] || h.Index < r.book.Barrier(r.table)) {
+			list = append(list, moving{former: key, leaf: h.Index})
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b moving) int { return int(int64(a.leaf) - int64(b.leaf)) })
+	return list, err
+}
+
+// checkNumbers checks that the stream has changed none of the rows that are equal to
+// one that has another key, since they were read: their numbers would be others.
+func (r *reformer) checkNumbers(b *recordlog.Batch) error {
+	t := r.read.Table
+	if !rows.Numbered(t) {
+		return nil
+	}
+	moved := make(map[string]bool)
+	for i := range r.moves {
+		moved[string(t.KeyOf(r.moves[i].cells)[0].Raw())] = true
+	}
+	for _, one := range r.read.Rows {
+		key := t.KeyOf(one.Cells)
+		if !moved[string(key[0].Raw())] {
+			continue
+		}
+		head, known, err := b.Head(r.table, row.AppendKey(nil, key))
+		if err != nil {
+			return fmt.Errorf("look up row: %w", err)
+		}
+		if known && head.Index >= r.window.From {
+			return errReadAnew
+		}
+	}
+	return nil
+}
+
+// move records that a row has another key, unless the stream has changed it since:
+// then all is read anew.
+func (r *reformer) move(b *recordlog.Batch, m *moving) error {
+	t := r.read.Table
+	head, _, err := b.Head(r.table, m.former)
+	if err != nil {
+		return fmt.Errorf("look up row: %w", err)
+	}
+	now, known, err := b.Head(r.table, row.AppendKey(nil, t.KeyOf(m.cells)))
+	if err != nil {
+		return fmt.Errorf("look up row: %w", err)
+	}
+	if head.Index != m.leaf || known && now.Index >= r.window.From {
+		return errReadAnew
+	}
+	former, err := row.ParseKey(m.former)
+	if err != nil {
+		return fmt.Errorf("read a row's key: %w", err)
+	}
+	return r.rekey(b, t, m.cells, former, true, known && !now.Deleted)
+}
+
+// adopted finds the row that the source changes among those that have had other keys,
+// and records that it has the one that it is changed by. It reports false if there is
+// none.
+func (a *applier) adopted(c *tap.Change, taken bool) (bool, error) {
+	since, pending := a.reforms[c.Table.Name]
+	if !pending {
+		return false, nil
+	}
+	next := a.batch.Next()
+	finder := a.comparer.NewFinder(c.Table, [][]row.Value{c.Before}, recordlog.Window{From: next, To: next})
+	var former []byte
+	err := a.batch.Heads(c.Table.Name, func(key []byte, h recordlog.Head) error {
+		if h.Deleted || h.Index >= since || former != nil {
+			return nil
+		}
+		e, err := a.batch.Entry(h.Index)
+		if err != nil {
+			return err
+		}
+		_, found, err := finder.Find(e)
+		if found {
+			former = key
+		}
+		return err
+	})
+	if err != nil || former == nil {
+		return false, err
+	}
+	old, err := row.ParseKey(former)
+	if err != nil {
+		return false, fmt.Errorf("read a row's key: %w", err)
+	}
+	return true, a.rekey(a.batch, c.Table, c.Before, old, true, taken)
+}
