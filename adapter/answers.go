@@ -68,7 +68,42 @@ func (s *Sidecar) parseKey(ctx context.Context, table, text string) ([]row.Value
 	if err != nil {
 		return nil, err
 	}
+	if rowkey.IsCells(text) && s.ingest.Numbered(table) {
+		return s.findKey(ctx, table, text)
+	}
 	return rowkey.Parse(text, columns)
+}
+
+// findKey finds the key of a row that has none by what it holds.
+func (s *Sidecar) findKey(ctx context.Context, table, text string) ([]row.Value, error) {
+	if err := s.refuseWhilePaused(); err != nil {
+		return nil, err
+	}
+	chunk, _, err := s.ingest.Scan(ctx, table, nil, 1) // it is read whole
+	if err != nil {
+		return nil, problem(err)
+	}
+	wanted, err := rowkey.ParseCells(text, chunk.Table.Columns)
+	if err != nil {
+		return nil, err
+	}
+	var key []row.Value
+	for _, r := range chunk.Rows {
+		if !wanted.Match(r.Cells) {
+			continue
+		}
+		found := chunk.Table.KeyOf(r.Cells)
+		if key != nil && !row.Equal(key[0], found[0]) {
+			return nil, fmt.Errorf("%w: more than one row has these cells, and they are not equal; name more columns", rowkey.ErrKey)
+		}
+		if key == nil {
+			key = found
+		}
+	}
+	if key == nil {
+		return nil, fmt.Errorf("%w: no row has these cells", rowkey.ErrKey)
+	}
+	return key, nil
 }
 
 // writeKey writes a canonical key for a person.

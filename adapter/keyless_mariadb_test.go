@@ -194,6 +194,11 @@ func TestAStrangerChecksARowWithoutAKey(t *testing.T) {
 	_, report := keylessFindings(t, sidecar)
 	sidecar.Anchored()
 	o := newStranger(t, sidecar)
+	o.show(keylessTable, `{"id":8,"pid":9,"weight":8.5}`, evidence.Committed, "", "intact")
+	o.show(keylessTable, `{"pid":2,"code":"same","id":null}`, evidence.Committed, "", "intact")
+	if out, err := o.command("prove", "--socket", sidecar.Socket(), "--table", keylessTable, "--key", `{"pid":2}`, "-o", "-"); err == nil || !strings.Contains(out, "name more columns") {
+		t.Errorf("a row that several have the cells of: %v\n%s", err, out)
+	}
 	for _, f := range report.Findings {
 		if f.Verdict == "deleted" {
 			o.show(keylessTable, f.Key, evidence.Deleted, "", "deleted")

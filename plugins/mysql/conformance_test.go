@@ -193,7 +193,8 @@ func conform(t *testing.T, kind tableKind) {
 	if testing.Short() {
 		cases = cases[:20]
 	}
-	config := tap.Config{Settings: section(t, s, nil), Tables: append(createCases(s, cases), "emr.ward")}
+	s.Exec("CREATE TABLE emr.rounds (bed INT, note TEXT) " + kind.options)
+	config := tap.Config{Settings: section(t, s, nil), Tables: append(createCases(s, cases), "emr.ward", "emr.rounds")}
 	source := ward{db: s.Admin(), lost: new(bool)}
 	h := taptest.Harness{
 		Make:           func(context.Context) (tap.Tap, tap.Config, error) { return mysql.New(), config, nil },
@@ -203,6 +204,7 @@ func conform(t *testing.T, kind tableKind) {
 		NoTransactions: kind.noTransactions,
 		Bad:            badConfigs(t, s, config),
 		Samples:        samples(s, cases),
+		Keyless:        rounds(s),
 		LoseHistory:    func(context.Context) error { return source.lose(s) },
 		Secrets:        []string{secret, "test password"},
 		Patience:       patience,
@@ -211,6 +213,21 @@ func conform(t *testing.T, kind tableKind) {
 		remotely(t, &h, config)
 	}
 	taptest.Subtests(t, h)
+}
+
+// rounds is a table without a key, with a row beside those of the kit.
+func rounds(s *mariadbtest.Server) *taptest.Keyless {
+	s.Exec("INSERT INTO emr.rounds VALUES (1, NULL)")
+	run := func(ctx context.Context, query string) error {
+		_, err := s.Admin().ExecContext(ctx, query)
+		return err
+	}
+	return &taptest.Keyless{Table: "emr.rounds",
+		Insert: func(ctx context.Context, n int) error {
+			return run(ctx, fmt.Sprintf("INSERT INTO emr.rounds SELECT 2, '%s' FROM emr.seq_1_to_%d", secret, n))
+		},
+		Delete: func(ctx context.Context) error { return run(ctx, "DELETE FROM emr.rounds WHERE bed = 2 LIMIT 1") },
+	}
 }
 
 // purge removes every binary log but a new one. The server keeps a file for as

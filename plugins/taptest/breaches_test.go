@@ -215,6 +215,20 @@ func readBreaches() []breach {
 				return t.Fetch(ctx, table, keys[:len(keys)-1])
 			}}
 		}},
+		{"equal rows are read once", "table-without-key", func(t *memtap.Tap) tap.Tap {
+			return &broken{Tap: t, scan: func(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
+				chunk, err := t.Scan(ctx, table, after, limit)
+				if chunk.Table != nil && chunk.Table.Keyless() {
+					chunk.Rows = chunk.Rows[:min(1, len(chunk.Rows))]
+				}
+				return chunk, err
+			}}
+		}},
+		{"a table without a key is read in part", "table-without-key", func(t *memtap.Tap) tap.Tap {
+			return &broken{Tap: t, scan: func(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
+				return t.Scan(ctx, table, after, limit+10)
+			}}
+		}},
 		{"a scan rounds floats", "same-bytes", func(t *memtap.Tap) tap.Tap {
 			return &broken{Tap: t, scan: func(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
 				chunk, err := t.Scan(ctx, table, after, limit)

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	backend, err := memtap.Dial(socket)
 	if err == nil {
 		assurance := tap.Assurance(os.Getenv(assuranceVariable)[0] - '0')
-		err = tap.Serve(memtap.New(backend, assurance, memtap.Patients(), samples()))
+		err = tap.Serve(memtap.New(backend, assurance, memtap.Patients(), samples(), visits(assurance)))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -51,6 +51,35 @@ const secret = "Ada Lovelace"
 func samples() tap.Table {
 	return tap.Table{Name: "samples", Key: []int{0},
 		Columns: []row.Column{{Name: "id", Type: row.Int}, {Name: "value", Type: row.Any}}}
+}
+
+// visits is a table without a key, which only a tap of every version can cover.
+func visits(a tap.Assurance) tap.Table {
+	t := tap.Table{Name: "visits", Columns: []row.Column{{Name: "patient", Type: row.Int}, {Name: "reason", Type: row.Text}}}
+	if a != tap.EveryVersion {
+		t.Refused = "it has no key: give it one"
+	}
+	return t
+}
+
+// keyless is the table of visits as the kit wants it.
+func (c clinic) keyless() *taptest.Keyless {
+	cells := []row.Value{row.NewInt(7), row.NewText("utf8", []byte(secret))}
+	return &taptest.Keyless{Table: "visits",
+		Insert: func(_ context.Context, n int) error {
+			return c.Do(func(w *memtap.Writer) error {
+				for range n {
+					if err := w.Insert("visits", cells); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+		Delete: func(context.Context) error {
+			return c.Do(func(w *memtap.Writer) error { return w.Delete("visits", cells) })
+		},
+	}
 }
 
 // clinic is the memory source as the kit wants it.
@@ -128,19 +157,19 @@ func (c clinic) sample(name string, id int64, value row.Value) taptest.Sample {
 }
 
 func goodConfig() tap.Config {
-	return tap.Config{Settings: json.RawMessage(`{"source":"clinic"}`), Tables: []string{"patients", "samples"}}
+	return tap.Config{Settings: json.RawMessage(`{"source":"clinic"}`), Tables: []string{"patients", "samples", "visits"}}
 }
 
 // harness is that of the memory tap, wrapped as a test wants it.
 func harness(assurance tap.Assurance, wrap func(*memtap.Tap) tap.Tap) taptest.Harness {
-	source := memtap.NewSource("clinic", memtap.Patients(), samples())
+	source := memtap.NewSource("clinic", memtap.Patients(), samples(), visits(tap.EveryVersion))
 	c := clinic{source}
 	wrong := goodConfig()
 	wrong.Settings = json.RawMessage(`{"source":"elsewhere"}`)
-	return taptest.Harness{
+	h := taptest.Harness{
 		Assurance: assurance, Table: "patients", Source: c, Secrets: []string{secret},
 		Make: func(context.Context) (tap.Tap, tap.Config, error) {
-			return wrap(memtap.New(source, assurance, memtap.Patients(), samples())), goodConfig(), nil
+			return wrap(memtap.New(source, assurance, memtap.Patients(), samples(), visits(assurance))), goodConfig(), nil
 		},
 		Bad:         []taptest.BadConfig{{Name: "another source", Config: wrong}},
 		LoseHistory: func(context.Context) error { source.Forget(); return nil },
@@ -150,6 +179,10 @@ func harness(assurance tap.Assurance, wrap func(*memtap.Tap) tap.Tap) taptest.Ha
 			c.sample("set", 6, row.NewSet("utf8", [][]byte{[]byte("a"), nil})), c.sample("enum", 7, row.NewEnumError("utf8")),
 		},
 	}
+	if assurance == tap.EveryVersion {
+		h.Keyless = c.keyless()
+	}
+	return h
 }
 
 func plain(t *memtap.Tap) tap.Tap { return t }

@@ -29,7 +29,7 @@ import (
 // Harness is what the kit must know of a tap and its source.
 type Harness struct {
 	// Make returns a fresh tap, not opened, and a good configuration that
-	// covers Table and the tables of Samples.
+	// covers Table, the tables of Samples and the one of Keyless.
 	Make func(ctx context.Context) (tap.Tap, tap.Config, error)
 	// MakeRemote does so over a real connection to a process of its own;
 	// closing that tap ends the process. Nil leaves those cases out.
@@ -51,6 +51,8 @@ type Harness struct {
 	Bad []BadConfig
 	// Samples are rows that between them hold every type of the tap's TYPES.md.
 	Samples []Sample
+	// Keyless is a table without a key; nil leaves the case out.
+	Keyless *Keyless
 	// LoseHistory makes the source forget the changes so far, as a purge or a
 	// restore does. Nil leaves the case out.
 	LoseHistory func(ctx context.Context) error
@@ -179,6 +181,7 @@ func Cases() []Case {
 		{"scan-pages", scanPages},
 		{"fetch", fetch},
 		{"same-bytes", sameBytes},
+		{"table-without-key", keyless},
 		{"back-pressure", backPressure},
 		{"cancel", cancelStops},
 		{"close-twice", closeTwice},

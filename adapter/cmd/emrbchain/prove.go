@@ -53,7 +53,7 @@ written here.`,
 	}
 	sidecar.add(command)
 	command.Flags().StringVar(&request.Table, "table", "", "the row's `table`")
-	command.Flags().StringVar(&request.Key, "key", "", "the row's `key`")
+	command.Flags().StringVar(&request.Key, "key", "", "the row's `key`; of a table without one what it holds, such as {\"pid\":42}")
 	command.Flags().Uint64Var(&request.Version, "version", 0, "the row's `version`, from 1 (default the latest)")
 	command.Flags().StringVarP(&file, "output", "o", "", "the evidence `file` to write")
 	return command

@@ -24,8 +24,8 @@ func (s *session) numbered(table string) bool {
 	return t != nil && rows.Numbered(t)
 }
 
-// numbered reports so of the attached tap's tables.
-func (i *Ingest) numbered(table string) bool {
+// Numbered reports so of the attached tap's tables.
+func (i *Ingest) Numbered(table string) bool {
 	i.mu.Lock()
 	s := i.session
 	i.mu.Unlock()

@@ -17,7 +17,7 @@ var _ sweep.Source = (*Ingest)(nil)
 // Scan reads rows of a table through the attached tap and waits until all that
 // the read could have seen is logged.
 func (i *Ingest) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, recordlog.Window, error) {
-	if i.numbered(table) {
+	if i.Numbered(table) {
 		return i.readWhole(ctx, table)
 	}
 	limit = i.pace.most(limit)
@@ -26,7 +26,7 @@ func (i *Ingest) Scan(ctx context.Context, table string, after []row.Value, limi
 
 // Fetch reads rows by key in the same way.
 func (i *Ingest) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error) {
-	if i.numbered(table) {
+	if i.Numbered(table) {
 		return i.fetchWhole(ctx, table, keys)
 	}
 	return i.read(ctx, len(keys), func(t tap.Tap) (tap.Chunk, error) { return t.Fetch(ctx, table, keys) })

@@ -20,6 +20,11 @@
 // type (SQLite), digits are a number, 0x… is bytes and everything else is text;
 // in an array, JSON's own types decide.
 //
+// A row of a table without a key is named by what it holds, as far as that tells it
+// from others that differ:
+//
+//	{"pid":42,"code":"718-7"}   columns and cells
+//
 // What Format writes, Parse reads back as the same key. No error repeats any
 // part of the key.
 package rowkey

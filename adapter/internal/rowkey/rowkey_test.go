@@ -191,3 +191,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestARowIsNamedByItsCells(t *testing.T) {
+	table := []row.Column{{Name: "id", Type: row.Int}, {Name: "v", Type: row.Text}, {Name: "w", Type: row.Decimal}}
+	cells := []row.Value{row.Null(), row.NewText("latin1", []byte("a")), must(row.NewDecimal([]byte("1.50")))}
+	for written, want := range map[string]bool{
+		`{"v":"a"}`: true, `{"w":1.5,"id":null}`: true, `{"v":"a","w":"1.50"}`: true,
+		`{"v":"b"}`: false, `{"id":0}`: false, `{"v":"a","w":2}`: false, `{"v":null}`: false, `{"v":["a"]}`: false,
+	} {
+		c, err := rowkey.ParseCells(written, table)
+		if err != nil || !rowkey.IsCells(written) || c.Match(cells) != want {
+			t.Errorf("%s: %v, want %v", written, err, want)
+		}
+	}
+	for _, written := range []string{`{}`, `{"x":1}`, `{"v":`, `["a"]`} {
+		if _, err := rowkey.ParseCells(written, table); !errors.Is(err, rowkey.ErrKey) {
+			t.Errorf("%s: %v", written, err)
+		}
+	}
+}

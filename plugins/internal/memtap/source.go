@@ -5,10 +5,12 @@
 package memtap
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -73,6 +75,7 @@ type Source struct {
 
 	mu      sync.Mutex
 	rows    map[string]map[string]Image // table → key → row
+	hidden  int                         // the number that tells the last row of a table without a key from others
 	log     []Transaction
 	lost    uint64
 	changed chan struct{} // closed and replaced at each commit
@@ -120,7 +123,7 @@ func (w *Writer) change(table string, key, cells []row.Value) error {
 	}
 	change := Change{Table: table}
 	if key != nil {
-		old := string(row.AppendKey(nil, key))
+		old := w.place(table, key)
 		if change.Before = rows[old]; change.Before == nil {
 			return errRow
 		}
@@ -128,7 +131,7 @@ func (w *Writer) change(table string, key, cells []row.Value) error {
 		delete(rows, old)
 	}
 	if cells != nil {
-		now := string(row.AppendKey(nil, w.source.tables[table].KeyOf(cells)))
+		now := w.newPlace(table, cells)
 		if rows[now] != nil {
 			return errRow
 		}
@@ -138,6 +141,27 @@ func (w *Writer) change(table string, key, cells []row.Value) error {
 	}
 	w.changes = append(w.changes, change)
 	return nil
+}
+
+// place returns where the row of a key stands, or, in a table without a key, one that
+// has these cells.
+func (w *Writer) place(table string, key []row.Value) string {
+	if w.source.tables[table].Keyless() {
+		for place, image := range w.source.rows[table] {
+			if bytes.Equal(image, ImageOf(key)) {
+				return place
+			}
+		}
+	}
+	return string(row.AppendKey(nil, key))
+}
+
+func (w *Writer) newPlace(table string, cells []row.Value) string {
+	if w.source.tables[table].Keyless() {
+		w.source.hidden++
+		return strconv.Itoa(w.source.hidden)
+	}
+	return string(row.AppendKey(nil, w.source.tables[table].KeyOf(cells)))
 }
 
 // Do runs one transaction: it commits when fn returns nil and else is rolled

@@ -124,6 +124,9 @@ func (t *Tap) Scan(ctx context.Context, name string, after []row.Value, limit in
 	for _, image := range view.Rows {
 		cells := image.Cells()
 		key := row.AppendKey(nil, table.KeyOf(cells))
+		if table.Keyless() && len(view.Rows) > limit {
+			return tap.Chunk{}, fmt.Errorf("table %s has no key and more rows than can be read whole", name)
+		}
 		if after != nil && bytes.Compare(key, row.AppendKey(nil, after)) <= 0 {
 			continue
 		}
