@@ -106,6 +106,12 @@ func TestRowsWithoutAKeyAreCoveredOnMariaDB(t *testing.T) {
 			unlogged(t, server.Admin(), `DELETE FROM emr.observations WHERE pid = 2 AND code = 'other' LIMIT 1`)
 			want = append(want, "deleted 2")
 			expectKeyless(t, sidecar, want...)
+			// What is recorded of rows that are equal to those is no finding.
+			server.Exec(`DELETE FROM emr.observations WHERE pid = 2 AND code = 'other'`,
+				`INSERT INTO emr.observations VALUES (NULL, 1, NULL, 'same', '', 1), (NULL, 1, NULL, 'same', '', 1)`)
+			expectKeyless(t, sidecar, want...)
+			server.Exec(`DELETE FROM emr.observations WHERE pid = 1 AND code = 'same' LIMIT 5`)
+			expectKeyless(t, sidecar, want...)
 			unlogged(t, server.Admin(), `UPDATE emr.observations SET weight = 70 WHERE id = 7`)
 			want = append(want, "deleted 1", "unlogged insert 1")
 			expectKeyless(t, sidecar, want...)

@@ -13,6 +13,11 @@ import (
 
 // judgeAll turns the sweeps' deviations into findings.
 func (p *pass) judgeAll() ([]findings.Finding, error) {
+	for _, r := range p.results {
+		if err := r.LeaveTold(p.log); err != nil {
+			return nil, err
+		}
+	}
 	cut, restored := sweep.Restored(p.results)
 	found := p.lost
 	for _, r := range p.results {
@@ -80,12 +85,19 @@ func (p *pass) word(d sweep.Deviation, cut sweep.Cut, restored bool) (findings.V
 	case sweep.Deleted:
 		return findings.Deleted, fmt.Sprintf("version %d is the last on record and no deletion is", d.Latest.Header.Version), nil
 	case sweep.Stale:
+		if rows.Numbered(d.Table) {
+			break
+		}
 		return findings.Stale, fmt.Sprintf("the row is as version %d recorded it; version %d is the last on record",
 			d.Matched.Header.Version, d.Latest.Header.Version), nil
 	}
 	if d.Latest != nil {
-		return findings.UnloggedInsert, fmt.Sprintf("version %d recorded the row's deletion; it is there again with other values, unrecorded",
-			d.Latest.Header.Version), nil
+		with := " with other values"
+		if rows.Numbered(d.Table) {
+			with = ""
+		}
+		return findings.UnloggedInsert, fmt.Sprintf("version %d recorded the row's deletion; it is there again%s, unrecorded",
+			d.Latest.Header.Version, with), nil
 	}
 	return findings.UnloggedInsert, "the row is there and no insertion is on record", nil
 }

@@ -44,6 +44,11 @@ func (s *session) verify(ctx context.Context, tables []string) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
+	for _, r := range results {
+		if err := r.LeaveTold(s.log); err != nil {
+			return err
+		}
+	}
 	cut, restored := sweep.Restored(results)
 	for n, r := range results {
 		if s.suspectAnew(read[n], causes[read[n]]) {
