@@ -3,6 +3,8 @@ package adapter_test
 import (
 	"fmt"
 	"testing"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/sidecartest"
 )
 
 // TestPartitionsThatGoExplainTheirRowsOnMariaDB: of each way of parting that the
@@ -66,6 +68,34 @@ func partedHoles() []hole {
 				`PARTITION c VALUES LESS THAN MAXVALUE)`),
 			cause: []string{truncate}}, `'2024-01-12 12:00:00', 'v11'`, `2024-01-12T12:00:00`), "part_instants", ""),
 	}
+}
+
+// TestPartitionsThatAreExchangedExplainTheRowsThatWentOnMariaDB: rows that go with a
+// partition to another table are gone, and no other row is. Rows that come from one
+// came without a change of their own, so each is found.
+func TestPartitionsThatAreExchangedExplainTheRowsThatWentOnMariaDB(t *testing.T) {
+	other := func(rows string) []string {
+		return append(parted("INT", "seq", byNumber), `CREATE TABLE @_x (id INT PRIMARY KEY, v VARCHAR(40))`, `INSERT INTO @_x `+rows)
+	}
+	const exchange = `ALTER TABLE @ EXCHANGE PARTITION b WITH TABLE @_x`
+	forged := []string{"changed in a gap @ 3 v"}
+	coming := onTable(hole{name: "rows of a tapped table", before: append(other(`SELECT seq, 'x' FROM `+sequence+` WHERE seq BETWEEN 10 AND 14`), `DELETE FROM @ WHERE id BETWEEN 10 AND 14`),
+		cause: []string{exchange}, honest: []string{"changed in a gap @ 10 ", "changed in a gap @ 11 ", "changed in a gap @ 12 ", "changed in a gap @ 13 ", "changed in a gap @ 14 "},
+		edited: []string{"changed in a gap @ 3 v", "changed in a gap @ 10 ", "changed in a gap @ 11 ", "changed in a gap @ 12 ", "changed in a gap @ 13 ", "changed in a gap @ 14 "},
+		edit:   []string{forgeV}}, "part_tapped", "")
+	coming.tables = append(coming.tables, sidecartest.Table{Name: "part_tapped_x"})
+	checkHoles(t, []hole{coming,
+		onTable(hole{name: "an empty table", before: other(`SELECT 1, 'x' FROM DUAL WHERE FALSE`), cause: []string{exchange},
+			edit: []string{forgeV}, edited: forged}, "part_exchanged", ""),
+		onTable(hole{name: "an empty table, and a row after it", before: other(`SELECT 1, 'x' FROM DUAL WHERE FALSE`), cause: []string{exchange,
+			`INSERT INTO @ VALUES (12, 'new')`, `UPDATE @ SET v = 'newer' WHERE id = 12`}, edit: []string{forgeV}, edited: forged}, "part_refilled", ""),
+		onTable(hole{name: "a copy", before: other(`SELECT seq, CONCAT('v', seq) FROM ` + sequence + ` WHERE seq BETWEEN 10 AND 14`), cause: []string{exchange},
+			edit: []string{forgeV}, edited: forged}, "part_copied", ""),
+		onTable(hole{name: "another row", before: other(`VALUES (12, 'came')`), cause: []string{exchange}, honest: []string{"changed in a gap @ 12 v"},
+			edit: []string{forgeV}, edited: []string{"changed in a gap @ 3 v", "changed in a gap @ 12 v"}}, "part_came", ""),
+		onTable(hole{name: "CONVERT PARTITION TO TABLE", before: parted("INT", "seq", byNumber), cause: []string{`ALTER TABLE @ CONVERT PARTITION b TO TABLE @_out`},
+			edit: []string{`DELETE FROM @ WHERE id = 3`}, edited: []string{"deleted @ 3 "}}, "part_converted", ""),
+	})
 }
 
 // verifiedPartedHoles take rows of partitions that the tap cannot tell: each is

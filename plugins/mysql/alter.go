@@ -30,7 +30,7 @@ func (t *target) alter(r scanner) effect {
 	r.take("nowait")
 	out := effect{}
 	switch { // these stand alone, and have commas of their own
-	case r.at("drop", "partition"), r.at("truncate", "partition"):
+	case r.at("drop", "partition"), r.at("truncate", "partition"), r.at("exchange", "partition"), r.at("convert", "partition"):
 		if !out.alteration(r) {
 			return uncertain
 		}
@@ -64,7 +64,9 @@ func (t *target) named(r scanner) effect {
 	out := effect{elsewhere: true}
 	for !r.done() {
 		switch {
-		case r.at("exchange"), r.at("convert"), r.at("union"):
+		case r.at("exchange", "partition"):
+			return effect{rewritten: true, exchanged: true}
+		case r.at("convert"), r.at("union"):
 			return uncertain
 		case r.take("rename"):
 			is, ok := t.renamed(r)
@@ -128,6 +130,12 @@ func (e *effect) alteration(r scanner) bool {
 		return r.at("character") || r.at("charset")
 	case r.take("truncate", "partition"):
 		return e.part(r)
+	case r.take("exchange", "partition"):
+		e.rewritten = true // rows of the other table come
+		return e.partAnd(r, "with", "table")
+	case r.take("convert", "partition"):
+		e.dropped = true
+		return e.partAnd(r, "to", "table")
 	case r.take("alter"), r.at("partition", "by"):
 		return true
 	}
@@ -237,6 +245,13 @@ func (e *effect) rename(r scanner) bool {
 	to, ok := r.name()
 	e.moved = append(e.moved, tap.Moved{From: from, To: to})
 	return ok && r.done()
+}
+
+// partAnd reads the name of a partition whose rows go, and words that follow it.
+func (e *effect) partAnd(r scanner, words ...string) bool {
+	name, ok := r.name()
+	e.parted = append(e.parted, name)
+	return ok && r.take(words...)
 }
 
 // part reads the names of partitions whose rows go.

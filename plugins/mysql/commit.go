@@ -106,6 +106,8 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 		switch {
 		case does.emptied:
 			change.Removed = &tap.Removal{All: true}
+		case does.exchanged:
+			change.Removed = d.whole()
 		case len(does.parted) > 0:
 			change.Removed = s.unparted(former, d, &does)
 			change.Rewritten = change.Rewritten || change.Removed == nil

@@ -17,6 +17,7 @@ type effect struct {
 	emptied   bool               // all rows are gone
 	parted    []string           // partitions whose rows are gone
 	dropped   bool               // so are the partitions
+	exchanged bool               // all rows may have gone to a partition of another table
 	swapped   bool               // another table may have the name
 	elsewhere bool               // it is of another table alone
 }

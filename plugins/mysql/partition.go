@@ -12,8 +12,8 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// A statement that drops or truncates partitions takes their rows without a row
-// event. Which rows those are follows from the bounds of the partitions, if these
+// A statement that drops, truncates, converts or exchanges partitions takes their
+// rows without a row event. Which rows those are follows from the bounds of the partitions, if these
 // are known as they were just before the statement, and stand for plain values
 // of one column of the key.
 
@@ -160,6 +160,19 @@ func (s *stream) unparted(former, now *definition, does *effect) *tap.Removal {
 		now.knewParts(p.left(does))
 	}
 	return removed
+}
+
+// whole is of all rows of a table, nil if it has none. In their place others may have
+// come.
+func (d *definition) whole() *tap.Removal {
+	if d.refused != "" {
+		return nil
+	}
+	t := d.table()
+	if len(t.Key) == 0 {
+		return nil
+	}
+	return &tap.Removal{Column: t.Columns[t.Key[0]].Name, Ranges: []tap.Range{{From: row.Null(), To: row.Null()}}}
 }
 
 // removal returns which rows some partitions hold, nil if their bounds do not

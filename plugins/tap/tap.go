@@ -273,7 +273,8 @@ type SchemaChange struct {
 	// of their own, in other ways than Removed and Moved tell.
 	Rewritten bool
 	Statement string // what the source calls it, without values
-	// Removed says which rows went, nil if none did.
+	// Removed says which rows went, nil if none did. Where it is not of all rows and
+	// Rewritten is set too, rows may have come in their place, or come back.
 	Removed *Removal
 	// Moved lists the columns that have another name since, are gone or are new.
 	// They are read all at once: two columns may swap names.

@@ -111,7 +111,8 @@ func (a *applier) shaped(c *tap.SchemaChange, known there) error {
 			return err
 		}
 	} else if c.Removed != nil {
-		a.addRule(a.batch, cause.Step{Table: c.Table.Name, Leaf: index, Entry: index, Sure: true, Removed: c.Removed})
+		a.addRule(a.batch, cause.Step{Table: c.Table.Name, Leaf: index, Entry: index,
+			Sure: c.Removed.All || !c.Rewritten, Removed: c.Removed})
 	}
 	rekeyed, err := a.reshaped(c, index)
 	if err != nil {
