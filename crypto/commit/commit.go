@@ -123,7 +123,7 @@ type Committer struct {
 // ParseHeader would refuse is refused, but where h has EncodedColumns its caller
 // has checked the columns with CheckColumns.
 func (c *Committer) Commit(k Key, h *Header, values []row.Value) (Digest, []Digest, error) {
-	if err := checkVersion(h, values); err != nil {
+	if err := CheckVersion(h, values); err != nil {
 		return Digest{}, nil, err
 	}
 	c.derive(k, len(values)+1)
@@ -139,8 +139,9 @@ func (c *Committer) Commit(k Key, h *Header, values []row.Value) (Digest, []Dige
 	return c.combine(k, h, c.digests), c.digests, nil
 }
 
-// checkVersion refuses what could be committed to and never be opened.
-func checkVersion(h *Header, values []row.Value) error {
+// CheckVersion refuses what could be committed to and never be opened, as Commit
+// does.
+func CheckVersion(h *Header, values []row.Value) error {
 	if len(values) != len(h.Columns) {
 		return fmt.Errorf("%w: %d values for %d columns", ErrColumns, len(values), len(h.Columns))
 	}

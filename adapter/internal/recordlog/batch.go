@@ -29,6 +29,9 @@ type Batch struct {
 	owners  map[string]*heldOwner    // made by this batch
 	made    map[uint64]*commit.Owner // the same, by their numbers
 	index   tmdb.Batch
+	open    *group   // gathers entries; nil if none waits
+	running []*group // are committed to, the oldest first
+	waiting uint64   // entries of all of them
 	changed bool
 	err     error // the first that the index batch gave
 }
@@ -54,6 +57,7 @@ func newBatch(l *Log) *Batch {
 
 // close gives the batch's buffers to the next one, unless they grew large.
 func (b *Batch) close() {
+	b.abandon()
 	const keep = 16 << 20
 	w := &b.log.writer
 	if cap(b.entries) <= keep {
@@ -63,43 +67,55 @@ func (b *Batch) close() {
 }
 
 // Next returns the index that the next appended entry takes.
-func (b *Batch) Next() uint64 { return b.state.size }
+func (b *Batch) Next() uint64 { return b.state.size + b.waiting }
 
 // Time returns the log's clock when the batch began, in ms since 1970 UTC: what
 // Leaf.Time of its entries is to be.
 func (b *Batch) Time() int64 { return b.time }
 
-// Append appends a row version. Its header must be of this log, of index
-// Next, and continue the row's head: the next version, with the head's leaf as
-// the previous one. ErrEntry says what is wrong; the entry is then left out.
-func (b *Batch) Append(e *Entry) error {
-	if err := b.checkEntry(e); err != nil {
+// Append appends a row version, committed to under its key k with one cell per
+// column of its header; the log sets the entry's Digests and Leaf.Commitment. The
+// header must be of this log, of index Next, and continue the row's head: the
+// next version, with the head's leaf as the previous one. ErrEntry says what is
+// wrong; the entry is then left out. Entry and cells must stay as they are until
+// Update returns.
+func (b *Batch) Append(e *Entry, k commit.Key, cells []row.Value) error {
+	if err := commit.CheckVersion(&e.Header, cells); err != nil {
+		return fmt.Errorf("%w: %w", ErrEntry, err)
+	}
+	table, schema, err := b.place(e)
+	if err != nil {
 		return err
+	}
+	return b.wait(pending{entry: e, key: k, cells: cells, table: table, schema: schema})
+}
+
+// place makes a row version its row's head, and returns the numbers of its table
+// and of its columns.
+func (b *Batch) place(e *Entry) (table, schema uint32, err error) {
+	if err := b.checkEntry(e); err != nil {
+		return 0, 0, err
 	}
 	h := &e.Header
 	encoded := h.EncodedColumns
 	if encoded == nil {
 		encoded = commit.AppendColumns(nil, h.Columns)
 	}
-	schema, err := b.schema(encoded)
-	if err != nil {
-		return err
+	if schema, err = b.schema(encoded); err != nil {
+		return 0, 0, err
 	}
-	table := b.table(h.Table)
+	table = b.table(h.Table)
 	head, found, err := b.head(table, h.Key)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	if head, err = follow(head, found, h); err != nil {
-		return err
-	}
-	if err := b.appendLeaf(e, table, schema); err != nil {
-		return err
+		return 0, 0, err
 	}
 	b.heads[string(b.log.writer.key)] = head
 	b.log.writer.record = head.append(b.log.writer.record[:0])
 	b.put(b.log.writer.key, b.log.writer.record)
-	return nil
+	return table, schema, nil
 }
 
 // checkEntry refuses what could not be read back as it was.
@@ -112,8 +128,8 @@ func (b *Batch) checkEntry(e *Entry) error {
 		return fmt.Errorf("%w: header's index is %d, the next is %d", ErrEntry, h.Index, b.Next())
 	case !h.Op.IsRow() || h.Op != e.Leaf.Op:
 		return fmt.Errorf("%w: op %v in the header, %v in the leaf", ErrEntry, h.Op, e.Leaf.Op)
-	case len(e.Digests) != len(h.Columns):
-		return fmt.Errorf("%w: %d digests for %d columns", ErrEntry, len(e.Digests), len(h.Columns))
+	case recordBound(h) > maxRecord:
+		return fmt.Errorf("%w: key and event id of %d bytes", ErrEntry, len(h.Key)+len(h.EventID))
 	case e.Body != nil:
 		return fmt.Errorf("%w: a row version has no body", ErrEntry)
 	case e.Owner == 0 || e.Owner > b.state.owners:
@@ -143,6 +159,9 @@ func (b *Batch) AppendEvent(op commit.Op, body []byte) (index uint64, err error)
 	}
 	id, owner, err := b.Owner(OwnerName{Kind: OwnerLog})
 	if err != nil {
+		return 0, err
+	}
+	if err := b.settle(); err != nil {
 		return 0, err
 	}
 	index = b.Next()

@@ -125,7 +125,7 @@ func (m *maker) bench(b *Batch, owner OwnerName, key []byte, compute bool) error
 	if found {
 		h.Previous = head.Index
 	}
-	return b.Append(m.made)
+	return appendMade(b, m.made)
 }
 
 func dirSize(tb testing.TB, dir string) (size int64) {

@@ -422,9 +422,10 @@ func TestCheckRecomputesCommitments(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			must(t, b.settle())
 			e.Header.Index, e.Header.Version, e.Header.Previous = 1, 2, 0
 			spoil(e)
-			return b.Append(e)
+			return appendMade(b, e)
 		}))
 		must(t, l.Check(t.Context(), 0, 1))
 		if err := l.Check(t.Context(), 1, 2); !errors.Is(err, ErrCorrupt) {

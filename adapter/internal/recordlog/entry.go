@@ -81,6 +81,12 @@ func appendEntry(b, leaf []byte, e *Entry, table, schema uint32) []byte {
 	return dcbor.AppendBytes(b, e.Body)
 }
 
+// recordBound returns a size that no row version's record with this header exceeds.
+func recordBound(h *commit.Header) int {
+	const fields, digest = 1 << 10, commit.DigestSize + 2
+	return fields + len(h.Key) + len(h.EventID) + digest*len(h.Columns)
+}
+
 // appendDigests appends all digests as one byte string.
 func appendDigests(b []byte, digests []commit.Digest) []byte {
 	b = dcbor.AppendArray(b, len(digests))

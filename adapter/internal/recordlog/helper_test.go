@@ -84,7 +84,8 @@ func newMaker(columns int) *maker {
 	return m
 }
 
-// add appends the next version of a row to the batch.
+// add appends the next version of a row to the batch, and returns the entry that
+// the log must make of it; its digests are valid until the next call.
 func (m *maker) add(b *Batch, owner OwnerName, table string, key []byte, op commit.Op) (*Entry, error) {
 	head, found, err := b.Head(table, key)
 	if err != nil {
@@ -102,13 +103,27 @@ func (m *maker) add(b *Batch, owner OwnerName, table string, key []byte, op comm
 	if found {
 		e.Header.Previous = head.Index
 	}
-	c, digests, err := m.committer.Commit(o.VersionKey(testOrigin, b.Next()), &e.Header, m.values)
+	k := o.VersionKey(testOrigin, b.Next())
+	c, digests, err := m.committer.Commit(k, &e.Header, m.values)
 	if err != nil {
 		return nil, err
 	}
-	e.Digests = digests
-	e.Leaf = commit.Leaf{Op: op, Time: b.Time(), Commitment: c}
-	return e, b.Append(e)
+	e.Leaf, e.Digests = commit.Leaf{Op: op, Time: b.Time(), Commitment: c}, digests
+	own := *e
+	own.Leaf.Commitment, own.Digests = commit.Digest{}, nil
+	return e, b.Append(&own, k, m.values)
+}
+
+// appendMade appends an entry with the commitment that it has.
+func appendMade(b *Batch, e *Entry) error {
+	if err := b.settle(); err != nil {
+		return err
+	}
+	table, schema, err := b.place(e)
+	if err != nil {
+		return err
+	}
+	return b.appendLeaf(e, table, schema)
 }
 
 func patient(n int64) OwnerName {

@@ -19,8 +19,13 @@ func (b *Batch) Entry(index uint64) (*Entry, error) {
 	if index < b.base.size {
 		return b.log.Entry(index)
 	}
+	if index >= b.Next() {
+		return nil, noLeaf(index, b.Next())
+	}
 	if index >= b.state.size {
-		return nil, noLeaf(index, b.state.size)
+		if err := b.settle(); err != nil {
+			return nil, err
+		}
 	}
 	record := b.entries[b.starts[index-b.base.size]:]
 	payload := record[recordHead : recordHead+int(binary.BigEndian.Uint32(record))]

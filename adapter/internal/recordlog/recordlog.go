@@ -86,6 +86,7 @@ type writer struct {
 	entries   []byte
 	tree      []byte
 	hashes    []merkle.Hash
+	groups    []*group // that are free
 }
 
 // trouble is why a log takes no more batches.

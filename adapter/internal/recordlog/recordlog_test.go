@@ -191,7 +191,7 @@ func TestEntriesThatDoNotFollowAreRefused(t *testing.T) {
 		"key cut":         func(e *Entry) { e.Header.Key = e.Header.Key[:2] },
 		"owner unknown":   func(e *Entry) { e.Owner = 99 },
 		"no owner":        func(e *Entry) { e.Owner = 0 },
-		"digests":         func(e *Entry) { e.Digests = e.Digests[:1] },
+		"cells":           func(e *Entry) { e.Header.Columns = e.Header.Columns[:1] },
 		"body":            func(e *Entry) { e.Body = []byte{} },
 		"no table":        func(e *Entry) { e.Header.Table = "" },
 		"event id":        func(e *Entry) { e.Header.EventID = "\xff" },
@@ -204,9 +204,10 @@ func TestEntriesThatDoNotFollowAreRefused(t *testing.T) {
 		must(t, l.Update(func(b *Batch) error {
 			e, err := m.add(b, patient(1), "visits", intKey(1), commit.Update)
 			must(t, err)
+			must(t, b.settle())
 			e.Header.Index, e.Header.Version, e.Header.Previous = b.Next(), e.Header.Version+1, e.Header.Index
 			spoil(e)
-			if err := b.Append(e); !errors.Is(err, ErrEntry) {
+			if err := b.Append(e, commit.Key{}, m.values); !errors.Is(err, ErrEntry) {
 				t.Errorf("%s: %v", name, err)
 			}
 			return nil

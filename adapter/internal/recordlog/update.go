@@ -27,6 +27,9 @@ func (l *Log) Update(fn func(*Batch) error) error {
 	if err := fn(b); err != nil {
 		return err
 	}
+	if err := b.settle(); err != nil {
+		return err
+	}
 	if b.err != nil {
 		return b.err
 	}

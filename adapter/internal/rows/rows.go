@@ -58,7 +58,6 @@ type Recorder struct {
 	assurance commit.Assurance
 	mappings  map[string]Mapping
 	shapes    map[*tap.Table]*shape
-	committer commit.Committer
 	key       []byte
 	index     index
 }
@@ -153,13 +152,8 @@ func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
 	e := r.entry(b.Next(), b.Time(), s, v, head, known)
 	e.Owner = whose.id
 	_, cells := own(v.Table, v.Cells)
-	c, digests, err := r.committer.Commit(whose.owner.VersionKey(r.log, e.Header.Index), &e.Header, cells)
-	if err != nil {
-		return 0, fmt.Errorf("commit to a row of %s: %w", v.Table.Name, err)
-	}
-	e.Leaf.Commitment, e.Digests = c, digests
-	if err := b.Append(e); err != nil {
-		return 0, err
+	if err := b.Append(e, whose.owner.VersionKey(r.log, e.Header.Index), cells); err != nil {
+		return 0, fmt.Errorf("record a row of %s: %w", v.Table.Name, err)
 	}
 	return e.Header.Index, r.note(b, s, v, whose)
 }
