@@ -116,6 +116,36 @@ func TestTablesChangedFirstWhileStoppedAreFollowed(t *testing.T) {
 	checkHolesWhileStopped(t, firstChangeHoles())
 }
 
+// takenHoles give rows keys that other rows had, of which one was deleted.
+func takenHoles() []hole {
+	shifted := func(name, parent, child string, cause ...string) hole {
+		return hole{name: name, tables: []sidecartest.Table{{Name: parent}, {Name: child}},
+			before: []string{`CREATE TABLE ` + parent + ` (id INT PRIMARY KEY)`, `INSERT INTO ` + parent + ` SELECT seq FROM ` + sequence,
+				`CREATE TABLE ` + child + ` (p INT PRIMARY KEY, note VARCHAR(20), FOREIGN KEY (p) REFERENCES ` + parent + ` (id) ON UPDATE CASCADE)`,
+				`INSERT INTO ` + child + ` SELECT id, CONCAT('note ', id) FROM ` + parent},
+			cause: append([]string{`UPDATE ` + parent + ` SET id = id + 1 ORDER BY id DESC`}, cause...),
+			edit:  []string{`DELETE FROM ` + child + ` WHERE p = 9`}, edited: []string{"found @" + child + " 9 "}}
+	}
+	swapped := func(name, table string, cause ...string) hole {
+		return onTable(hole{name: name, before: []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
+			`INSERT INTO @ SELECT seq, 21 - seq, CONCAT('v', seq) FROM ` + sequence}, cause: append([]string{`ALTER TABLE @ DROP PRIMARY KEY, ADD PRIMARY KEY (n)`}, cause...),
+			edit: []string{`DELETE FROM @ WHERE id = 5`}, edited: []string{"found @ 5 "}}, table, "")
+	}
+	return []hole{swapped("a key of the same numbers", "taken_swapped"),
+		swapped("a key of the same numbers, and rows", "taken_rows", `UPDATE @ SET v = 'a' WHERE n = 5`, `UPDATE @ SET v = 'b' WHERE n = 7`, `DELETE FROM @ WHERE n = 8`),
+		shifted("keys moved onto those of others", "shiftp", "shiftc"),
+		shifted("keys moved onto those of others, and rows", "shiftedp", "shiftedc", `UPDATE shiftedc SET note = 'a' WHERE p = 9`,
+			`UPDATE shiftedc SET note = 'b' WHERE p = 13`, `INSERT INTO shiftedp VALUES (1)`, `INSERT INTO shiftedc VALUES (1, 'new')`, `DELETE FROM shiftedc WHERE p = 15`),
+	}
+}
+
+// TestRowsWhoseKeyAnotherOneTookAreLookedFor: a row that was given the key of
+// another one says nothing of that, which must be there under its own.
+func TestRowsWhoseKeyAnotherOneTookAreLookedFor(t *testing.T) {
+	t.Run("while the sidecar runs", func(t *testing.T) { checkHoles(t, takenHoles()) })
+	t.Run("while it is stopped", func(t *testing.T) { checkHolesWhileStopped(t, takenHoles()) })
+}
+
 func firstChangeHoles() []hole {
 	numbered := []string{`CREATE TABLE @ (id INT PRIMARY KEY, n INT NOT NULL, v VARCHAR(40))`,
 		`INSERT INTO @ SELECT seq, 30 - seq, CONCAT('v', seq) FROM ` + sequence}
@@ -136,12 +166,18 @@ func firstChangeHoles() []hole {
 			edited: []string{"changed in a gap @ [27,3] ", "changed in a gap @ 3 "}}, "first_rekeyed_twice", ""),
 		onTable(hole{name: "a key with a new column", before: numbered, cause: []string{`ALTER TABLE @ ADD m INT NOT NULL DEFAULT 4, DROP PRIMARY KEY, ADD PRIMARY KEY (id, m)`},
 			edit: []string{forgeV}, edited: []string{"changed in a gap @ 3 ", "changed in a gap @ [3,4] "}}, "first_longer", ""),
+		onTable(hole{name: "a key with a new column of no default", before: numbered, cause: []string{`ALTER TABLE @ ADD m INT, DROP PRIMARY KEY, ADD PRIMARY KEY (id, m)`,
+			`UPDATE @ SET v = 'a' WHERE id = 12`, `INSERT INTO @ VALUES (12, 1, 'new', 7)`},
+			edit: []string{forgeV}, edited: []string{"changed in a gap @ 3 ", "changed in a gap @ [3,0] "}}, "first_longer_null", ""),
 		onTable(hole{name: "another table by RENAME TABLE", cause: copied(`RENAME TABLE @ TO @_old, @_new TO @`),
 			edit: []string{forgeV}, edited: found}, "first_renamed", idVAndW),
 		onTable(hole{name: "another table by RENAME TABLE, then none of the former", cause: copied(`RENAME TABLE @ TO @_old, @_new TO @`,
 			`DROP TABLE @_old`, `UPDATE @ SET x = 8 WHERE id = 5`, `INSERT INTO @ VALUES (30, 'v30', 1)`), edit: []string{forgeV}, edited: found}, "first_replaced", idVAndW),
 		onTable(hole{name: "another table by ALTER TABLE", cause: copied(`ALTER TABLE @ RENAME TO @_old`, `ALTER TABLE @_new RENAME AS @`),
 			edit: []string{forgeV}, edited: found}, "first_altered", idVAndW),
+		onTable(hole{name: "another table of another key", before: numbered, cause: []string{`CREATE TABLE @_new (n INT PRIMARY KEY, id INT, v VARCHAR(40), x INT)`,
+			`INSERT INTO @_new (id, n, v) SELECT id, n, v FROM @`, `RENAME TABLE @ TO @_old, @_new TO @`}, edit: []string{forgeV},
+			edited: []string{"changed in a gap @ 27 ", "changed in a gap @ 3 "}}, "first_swapped_key", ""),
 		onTable(hole{name: "a column, then another table without it", cause: slices.Concat([]string{`ALTER TABLE @ ADD y INT`}, copied(`RENAME TABLE @ TO @_old, @_new TO @`)),
 			edit: []string{forgeV}, edited: found}, "first_added", idVAndW),
 	}

@@ -135,35 +135,99 @@ func times(ways [][]row.Value, cells []row.Value) [][]row.Value {
 // formerByLinks adds the keys that the row had before rules put other cells into
 // columns of its key, one after the other.
 func (h *history) formerByLinks(t *tap.Table, cells []row.Value, f *formers) {
-	stood := [][]row.Value{cells}
+	stood := stood{rows: [][]row.Value{cells}}
 	for _, s := range slices.Backward(h.steps) {
 		if s.Link == nil || s.Link.Effect != Replaced {
 			continue
 		}
-		for _, cells := range stood {
-			for _, former := range s.formerCells(t, cells) {
-				f.add(t.KeyOf(former), s.Leaf, false)
-				if len(stood) < maxMoves {
-					stood = append(stood, former)
-				}
-			}
+		for _, former := range stood.before(s, t) {
+			f.add(t.KeyOf(former), s.Leaf, false)
+			stood.add(former)
 		}
 	}
 }
 
-// formerCells returns the cells that a row had before a step that put others into
-// some columns; none if the step did not.
-func (s *placed) formerCells(t *tap.Table, cells []row.Value) (list [][]row.Value) {
-	at, held, ok := s.held(t, cells)
+// stood are the ways in which a row may have stood once, found by what it held in
+// the columns of links: of many, one that a row went through, each step concerns few.
+type stood struct {
+	rows  [][]row.Value
+	links map[string]*standings // by the columns
+}
+
+// standings are places in rows, by the cells that they have in some columns.
+type standings struct {
+	at    []int // where the columns stand
+	cells map[string][]int
+}
+
+func (s *standings) add(place int, cells []row.Value) {
+	held := make([]row.Value, len(s.at))
+	for i, at := range s.at {
+		held[i] = cells[at]
+	}
+	encoded := string(row.AppendCells(nil, held))
+	s.cells[encoded] = append(s.cells[encoded], place)
+}
+
+func (s *stood) add(cells []row.Value) {
+	if len(s.rows) == maxMoves {
+		return
+	}
+	for _, l := range s.links {
+		l.add(len(s.rows), cells)
+	}
+	s.rows = append(s.rows, cells)
+}
+
+// by returns what is found by the columns of a step's link; nil if the table lacks
+// one.
+func (s *stood) by(step *placed, t *tap.Table) *standings {
+	name := string(appendTexts(nil, step.Link.Columns))
+	if l, ok := s.links[name]; ok {
+		return l
+	}
+	at, _, ok := step.held(t, s.rows[0])
 	if !ok {
 		return nil
 	}
-	for _, change := range s.into(held) {
-		former := slices.Clone(cells)
-		for i, cell := range s.Link.Changes[change].Old {
-			former[at[i]] = cell
+	l := &standings{at: at, cells: make(map[string][]int)}
+	for place, cells := range s.rows {
+		l.add(place, cells)
+	}
+	if s.links == nil {
+		s.links = make(map[string]*standings)
+	}
+	s.links[name] = l
+	return l
+}
+
+// before returns how the row stood before a step that put other cells into columns
+// of it.
+func (s *stood) before(step *placed, t *tap.Table) (list [][]row.Value) {
+	l := s.by(step, t)
+	if l == nil {
+		return nil
+	}
+	back := func(place, change int) {
+		former := slices.Clone(s.rows[place])
+		for i, cell := range step.Link.Changes[change].Old {
+			former[l.at[i]] = cell
 		}
 		list = append(list, former)
+	}
+	if len(step.Link.Changes) > len(s.rows) {
+		for place, cells := range s.rows {
+			_, held, _ := step.held(t, cells)
+			for _, change := range step.into(held) {
+				back(place, change)
+			}
+		}
+		return list
+	}
+	for change, c := range step.Link.Changes {
+		for _, place := range l.cells[string(row.AppendCells(nil, c.New))] {
+			back(place, change)
+		}
 	}
 	return list
 }

@@ -18,8 +18,9 @@ import (
 // rules were told of other tables that may yet turn out to concern the row: which
 // rows those took, and so what else went with them, settle has not found yet. It
 // becomes a finding unless a rule from before it explains it by then. So does a
-// row that was inserted with the key that another one had before the table was
-// given a key of other columns, unless that one is found under its new key.
+// row whose key another one has by now, though nobody deleted it: the table was given
+// a key of other columns, or a rule gave rows other keys. It must be found under
+// another key, or be gone by what was told.
 type doubt struct {
 	leaf    uint64 // the log's size when the change came
 	version uint64 // leaf of the last version
@@ -149,7 +150,7 @@ func (s *session) resolve(before uint64, last bool) (progress bool, err error) {
 			if err != nil {
 				return err
 			}
-			if !explained && (!last || s.overtaken(d) && s.states[d.table.Name].Suspect) {
+			if !explained && (!last || d.before == nil && s.states[d.table.Name].Suspect) {
 				rest = append(rest, d)
 				continue
 			}
@@ -166,6 +167,9 @@ func (s *session) resolve(before uint64, last bool) (progress bool, err error) {
 	if err == nil {
 		s.doubts = rest
 	}
+	if progress {
+		s.announce()
+	}
 	return progress, err
 }
 
@@ -176,11 +180,55 @@ func (s *session) overtaken(d *doubt) bool {
 	return d.before == nil && d.version < rekeyed && rekeyed <= d.leaf
 }
 
-// caughtUp ends the doubt of a row that was overtaken: that version of it was
-// found under another key.
+// displaced notes that a row has the key which the log has for another one, of
+// which a version is the last.
+func (s *session) displaced(b *recordlog.Batch, t *tap.Table, key []row.Value, version uint64) error {
+	e, err := b.Entry(version)
+	if err != nil {
+		return fmt.Errorf("read the row's last version: %w", err)
+	}
+	d := &doubt{leaf: b.Next(), version: version, table: t}
+	d.finding, err = s.broke(t, row.AppendKey(nil, key), e, rows.Comparison{}, "another row has this key by what the source told, "+
+		"and under no other one this row is there: it was deleted unrecorded")
+	if err != nil {
+		return err
+	}
+	b.Set(d.name(), d.append(nil))
+	s.doubts = append(s.doubts, d)
+	return nil
+}
+
+// missed returns the versions of a table's rows that must be found under another
+// key than they had.
+func (s *session) missed(table string) (versions []uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.doubts {
+		if d.table.Name == table && d.before == nil {
+			versions = append(versions, d.version)
+		}
+	}
+	return versions
+}
+
+// inDoubt reports whether changes of a table from before a place in the log are in
+// doubt.
+func (i *Ingest) inDoubt(table string, before uint64) bool {
+	i.mu.Lock()
+	s := i.session
+	i.mu.Unlock()
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.doubts, func(d *doubt) bool { return d.table.Name == table && d.leaf < before })
+}
+
+// caughtUp ends the doubt of a row of which a version was found under another key.
 func (s *session) caughtUp(b *recordlog.Batch, version uint64) {
 	s.doubts = slices.DeleteFunc(s.doubts, func(d *doubt) bool {
-		found := d.version == version && s.overtaken(d)
+		found := d.before == nil && d.version == version
 		if found {
 			b.Set(d.name(), nil)
 		}
@@ -204,12 +252,12 @@ func (f *follower) explains(d *doubt) (bool, error) {
 		}
 		return true, f.derive(found.Standing)
 	}
-	now := d.leaf
-	if f.overtaken(d) {
-		now = f.batch.Next() // it may have gone later, and before it was found
+	gone, moved, err := c.Gone(e, recordlog.Window{From: d.leaf, To: d.leaf})
+	if err == nil && !gone.Equal && (moved != nil || f.overtaken(d)) { // it may have gone later, and before it was found
+		now := f.batch.Next()
+		gone, _, err = c.Gone(e, recordlog.Window{From: now, To: now})
 	}
-	gone, moved, err := c.Gone(e, recordlog.Window{From: now, To: now})
-	if err != nil || !gone.Equal && moved == nil {
+	if err != nil || !gone.Equal {
 		return false, err
 	}
 	return true, f.derive(gone)

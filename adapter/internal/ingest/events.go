@@ -178,10 +178,10 @@ func (a *applier) checkBefore(c *tap.Change) error {
 		return fmt.Errorf("look up row: %w", err)
 	}
 	if !known || head.Deleted || head.Index < a.book.Barrier(c.Table.Name) {
-		if renamed, err := a.renamed(c, known && !head.Deleted); err != nil || renamed {
+		if renamed, err := a.renamed(c, head); err != nil || renamed {
 			return err
 		}
-		if adopted, err := a.adopted(c, known && !head.Deleted); err != nil || adopted {
+		if adopted, err := a.adopted(c, head); err != nil || adopted {
 			return err
 		}
 	}
@@ -196,8 +196,11 @@ func (a *applier) checkBefore(c *tap.Change) error {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
 	d, err := a.comparer.Differences(e, c.Table, c.Before, a.batch.Next())
-	switch {
-	case err != nil || d.State == rows.Equal:
+	if err != nil || d.State == rows.Equal {
+		return err
+	}
+	switch renamed, err := a.renamed(c, head); {
+	case err != nil || renamed:
 		return err
 	case d.State == rows.Kept:
 		return a.broken(c, key, e, rows.Comparison{}, "the row was as its last version before a recorded change, "+
@@ -208,7 +211,8 @@ func (a *applier) checkBefore(c *tap.Change) error {
 
 // renamed records that a row which the source changes had been given another key.
 // It reports false if the log has no such row that is as it was before the change.
-func (a *applier) renamed(c *tap.Change, taken bool) (bool, error) {
+// Held is what the log has under the key.
+func (a *applier) renamed(c *tap.Change, held recordlog.Head) (bool, error) {
 	next := a.batch.Next()
 	former, err := a.comparer.Former(c.Table, c.Before, recordlog.Window{From: next, To: next})
 	if err != nil || !former.Former || former.State != rows.Equal {
@@ -219,7 +223,7 @@ func (a *applier) renamed(c *tap.Change, taken bool) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read a row's key: %w", err)
 	}
-	if err := a.rekey(a.batch, c.Table, c.Before, old, former.Head.Index == h.Index, taken); err != nil {
+	if err := a.rekey(a.batch, c.Table, c.Before, old, former.Head.Index == h.Index, held); err != nil {
 		return false, err
 	}
 	a.caughtUp(a.batch, h.Index)
@@ -247,6 +251,11 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 	if !m.Equal && moved == nil {
 		return a.doubted(c, key, e, rows.Comparison{}, nil, "the source inserted a row that was there: it was deleted unrecorded")
 	}
+	if !m.Equal {
+		if err := a.displaced(a.batch, c.Table, cells, head.Index); err != nil {
+			return err
+		}
+	}
 	_, err = a.recorder.Record(a.batch, rows.Version{Table: c.Table, Op: commit.Delete, Seen: commit.Scan, Key: cells})
 	if err != nil || !m.Equal {
 		return err
@@ -265,7 +274,7 @@ func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.
 		return a.broken(c, key, e, d, detail)
 	}
 	var err error
-	if one.finding, err = a.broke(c, key, e, d, detail); err != nil {
+	if one.finding, err = a.broke(c.Table, key, e, d, detail); err != nil {
 		return err
 	}
 	a.batch.Set(one.name(), one.append(nil))
@@ -276,23 +285,23 @@ func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.
 // broken records that a row's history does not fit together, as an entry and
 // as a finding.
 func (a *applier) broken(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) error {
-	f, err := a.broke(c, key, e, d, detail)
+	f, err := a.broke(c.Table, key, e, d, detail)
 	if err != nil {
 		return err
 	}
 	return enter(a.log, a.batch, commit.Break, f)
 }
 
-func (a *applier) broke(c *tap.Change, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) (findings.Finding, error) {
-	f := findings.Finding{Verdict: findings.HistoryBroken, Table: c.Table.Name, Key: key, Leaf: commit.NoPrevious,
-		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: a.options.Now().UnixMilli()}}
-	if rows.Numbered(c.Table) {
+func (s *session) broke(t *tap.Table, key []byte, e *recordlog.Entry, d rows.Comparison, detail string) (findings.Finding, error) {
+	f := findings.Finding{Verdict: findings.HistoryBroken, Table: t.Name, Key: key, Leaf: commit.NoPrevious,
+		Columns: d.Columns, Present: d.Present, Detail: detail, FirstBad: findings.Moment{Time: s.options.Now().UnixMilli()}}
+	if rows.Numbered(t) {
 		f.Detail += rows.NumberedWords
 	}
 	if e != nil {
 		f.Version, f.Leaf = e.Header.Version, e.Header.Index
 		var err error
-		if f.LastGood, err = a.lastGood(e, f.FirstBad.Time); err != nil {
+		if f.LastGood, err = s.lastGood(e, f.FirstBad.Time); err != nil {
 			return f, err
 		}
 	}

@@ -310,9 +310,10 @@ func (i *Ingest) announce() {
 	i.changed = make(chan struct{})
 }
 
-// Settle waits until a table is taken in and not suspect, or ctx ends, and
-// returns what is known of it then.
+// Settle waits until a table is taken in and not suspect, and no change of it so far
+// is in doubt, or ctx ends, and returns what is known of it then.
 func (i *Ingest) Settle(ctx context.Context, table string) (sweep.Coverage, error) {
+	size := i.log.Size()
 	for {
 		i.mu.Lock()
 		changed := i.changed
@@ -323,7 +324,7 @@ func (i *Ingest) Settle(ctx context.Context, table string) (sweep.Coverage, erro
 		}
 		s := states[table]
 		c := sweep.Coverage{Table: table, Refused: s.Refused, Since: s.Since, Suspect: s.Suspect, Cause: s.Cause, Problem: i.problem(table)}
-		if c.Refused != "" || c.Since != 0 && !c.Suspect {
+		if c.Refused != "" || c.Since != 0 && !c.Suspect && !i.inDoubt(table, size) {
 			return c, nil
 		}
 		select {

@@ -236,24 +236,25 @@ func (r *reformer) move(b *recordlog.Batch, m *moving) error {
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
 	}
-	now, known, err := b.Head(r.table, row.AppendKey(nil, t.KeyOf(m.cells)))
+	now, _, err := b.Head(r.table, row.AppendKey(nil, t.KeyOf(m.cells)))
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
 	}
-	if head.Index != m.leaf || known && now.Index >= r.window.From {
+	if head.Index != m.leaf || now.Version > 0 && now.Index >= r.window.From {
 		return errReadAnew
 	}
 	former, err := row.ParseKey(m.former)
 	if err != nil {
 		return fmt.Errorf("read a row's key: %w", err)
 	}
-	return r.rekey(b, t, m.cells, former, true, known && !now.Deleted)
+	r.caughtUp(b, m.leaf)
+	return r.rekey(b, t, m.cells, former, true, now)
 }
 
 // adopted finds the row that the source changes among those that have had other keys,
 // and records that it has the one that it is changed by. It reports false if there is
-// none.
-func (a *applier) adopted(c *tap.Change, taken bool) (bool, error) {
+// none. Held is what the log has under the key.
+func (a *applier) adopted(c *tap.Change, held recordlog.Head) (bool, error) {
 	since, pending := a.reforms[c.Table.Name]
 	if !pending {
 		return false, nil
@@ -282,5 +283,5 @@ func (a *applier) adopted(c *tap.Change, taken bool) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read a row's key: %w", err)
 	}
-	return true, a.rekey(a.batch, c.Table, c.Before, old, true, taken)
+	return true, a.rekey(a.batch, c.Table, c.Before, old, true, held)
 }

@@ -121,13 +121,13 @@ func (r *renewer) rename(b *recordlog.Batch, one *sweep.Renewal, former []row.Va
 		return false, err
 	}
 	r.caughtUp(b, one.Entry.Header.Index)
-	return true, r.rekey(b, one.Table, one.Cells, former, current, known && !held.Deleted)
+	return true, r.rekey(b, one.Table, one.Cells, former, current, held)
 }
 
-// rekey records that the row of the cells had the former key until the source
-// gave it another: the version under the former one is gone, if that is current,
-// and so is whatever had the new one, if that was taken.
-func (s *session) rekey(b *recordlog.Batch, t *tap.Table, cells, former []row.Value, current, taken bool) error {
+// rekey records that the row of the cells had the former key until the source gave
+// it another: the version under the former one is gone, if that is current. A row
+// that has the new one in the log must be under another one by now.
+func (s *session) rekey(b *recordlog.Batch, t *tap.Table, cells, former []row.Value, current bool, held recordlog.Head) error {
 	key := t.KeyOf(cells)
 	gone := rows.Version{Table: t, Op: commit.Delete, Seen: commit.Scan, Key: former}
 	if current {
@@ -135,7 +135,10 @@ func (s *session) rekey(b *recordlog.Batch, t *tap.Table, cells, former []row.Va
 			return err
 		}
 	}
-	if taken && !equalKeys(former, key) {
+	if held.Version > 0 && !held.Deleted && !equalKeys(former, key) {
+		if err := s.displaced(b, t, key, held.Index); err != nil {
+			return err
+		}
 		gone.Key = key
 		if _, err := s.recorder.Record(b, gone); err != nil {
 			return err

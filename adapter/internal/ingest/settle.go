@@ -259,6 +259,17 @@ func (s *session) settleRows(ctx context.Context, table string, size uint64, r *
 	if err != nil {
 		return err
 	}
+	for _, version := range s.missed(table) {
+		e, err := s.log.Entry(version)
+		if err != nil {
+			return err
+		}
+		concerned, _, err := comparer.Concerned(e, size)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, concerned...)
+	}
 	return read()
 }
 

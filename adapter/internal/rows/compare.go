@@ -112,7 +112,16 @@ func (c *Comparer) Compare(t *tap.Table, cells []row.Value, w recordlog.Window) 
 			return former, nil
 		}
 	}
-	return c.walk(e, t, cells, w, head)
+	found, err := c.walk(e, t, cells, w, head)
+	if err != nil || c.book == nil || found.State == Equal || found.State == Hot {
+		return found, err
+	}
+	// It may be another row, that a rule gave the key of this one.
+	former, err := c.Former(t, cells, w)
+	if err == nil && former.Former && (former.State == Equal || former.State == Hot) {
+		return former, nil
+	}
+	return found, err
 }
 
 // walk compares a row with its versions from e back to the one that it had when
