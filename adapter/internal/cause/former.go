@@ -14,7 +14,7 @@ import (
 // leave open, and of those that rules gave it one after the other.
 const (
 	maxFormer = 256
-	maxMoves  = 10_000
+	maxMoves  = 50_000
 )
 
 // A FormerKey is a key that a row may have had before a place in the log.
