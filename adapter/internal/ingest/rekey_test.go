@@ -106,3 +106,35 @@ func TestANewRowMayHaveTheKeyThatAnotherOneHad(t *testing.T) {
 		b.stop()
 	}
 }
+
+// A tap that is attached again finds a table as it is by now. What rows were named by
+// where the stream stands is known however often that happens before the change is told.
+func TestAKeyThatIsNotToldYetIsTheFormerOne(t *testing.T) {
+	b, x := newBench(t, 10), newNumbered()
+	x.list = [][]row.Value{numbers(1, 11), numbers(5, 15)}
+	b.run(x)
+	b.settle()
+	x.transaction("p1")
+	b.acked(x.scripted, "p1")
+	b.stop()
+	<-x.from
+
+	now := *x.table
+	now.Key = []int{1}
+	x.table = &now
+	reading := make(chan struct{})
+	x.scanned = func(int) { <-reading }
+	b.run(x)
+	<-x.from
+	b.cancel()
+	close(reading)
+	<-b.ended
+
+	x.scanned = nil
+	x.rekeyed("p2", numbers(40, 5), numbers(40, 5), numbers(1, 11), numbers(5, 15))
+	b.run(x)
+	b.acked(x.scripted, "p2")
+	b.settle()
+	b.found()
+	b.stop()
+}
