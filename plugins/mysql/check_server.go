@@ -91,6 +91,8 @@ func wantedOfMySQL() []wanted {
 	return []wanted{
 		{"enforce_gtid_consistency", is("ON", "1"), tap.CheckFail, "transactions may have no GTID, by which the tap tells what it has read", "ON", atOnce},
 		{"gtid_mode", is("ON"), tap.CheckFail, "transactions have no GTID, by which the tap tells what it has read", "ON", inSteps},
+		{"show_gipk_in_create_table_and_information_schema", is("ON", ""), tap.CheckFail, // "" before 8.0.30
+			"primary keys that the server made (my_row_id) are in the log and not in its definitions", "ON", bySession},
 		{"binlog_row_value_options", is(""), tap.CheckFail, "JSON values are logged in part (PARTIAL_JSON), and the tap needs them whole", "''", bySession},
 	}
 }

@@ -145,7 +145,7 @@ func (c *wireColumn) measureHead() bool {
 		c.head = lengthBytes(int(c.meta))
 	case mysql.MYSQL_TYPE_STRING:
 		c.head = lengthBytes(c.length)
-	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, wireBlobCompressed:
+	case mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_GEOMETRY, mysql.MYSQL_TYPE_JSON, wireBlobCompressed:
 		c.head = int(c.meta)
 	}
 	return 0 < c.head && c.head <= 4
@@ -183,6 +183,9 @@ func (c *wireColumn) decode(cell *row.Value, m *memory, b []byte) (err error) {
 		*cell = row.NewBits(bigEndian(b))
 	case kindText:
 		*cell = row.NewText(c.charset, b)
+	case kindJSON:
+		b, err = decodeJSON(b)
+		*cell = row.NewText(jsonCharset, b)
 	case kindBytes:
 		*cell = row.NewBytes(b)
 	case kindBinary, kindInet6, kindInet4:

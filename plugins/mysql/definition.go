@@ -302,7 +302,7 @@ func (c *column) keyable() bool {
 		// The index orders padded values, a comparison those without the padding:
 		// a scan by the key would miss rows.
 		return !strings.HasPrefix(c.declared, "char(") || !strings.Contains(c.collation, "_nopad_")
-	case kindSet, kindYear2: // the server compares a YEAR(2) by two digits here and four there
+	case kindSet, kindJSON, kindYear2: // the server compares a YEAR(2) by two digits here and four there
 		return false
 	}
 	return true

@@ -323,5 +323,6 @@ func image(values ...[]byte) []byte {
 	return append(b, bytes.Join(values, nil)...)
 }
 
-func int32Bytes(n int32) []byte  { return le(nil, 4, uint64(uint32(n))) }
-func varchar(text string) []byte { return append([]byte{byte(len(text))}, text...) }
+func int32Bytes(n int32) []byte    { return le(nil, 4, uint64(uint32(n))) }
+func longBytes(text string) []byte { return append(le(nil, 4, uint64(len(text))), text...) }
+func varchar(text string) []byte   { return append([]byte{byte(len(text))}, text...) }

@@ -29,6 +29,7 @@ const (
 	kindUUID
 	kindInet6
 	kindInet4
+	kindJSON // of MySQL; that of MariaDB is text
 )
 
 // valueType returns the type of a kind's values.
@@ -44,7 +45,7 @@ func (k kind) valueType() row.Type {
 		return row.Float64
 	case kindBit:
 		return row.Bits
-	case kindText:
+	case kindText, kindJSON:
 		return row.Text
 	case kindDate:
 		return row.Date

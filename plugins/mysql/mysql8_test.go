@@ -113,6 +113,42 @@ func TestImagesOfMySQLMayLackGeneratedColumns(t *testing.T) {
 	}
 }
 
+// TestJSONOfMySQLIsOneTextInStreamAndScan, in the binary form here and as the
+// server's text there. The table has the key that the server makes, and a geometry,
+// to which the log gives no collation.
+func TestJSONOfMySQLIsOneTextInStreamAndScan(t *testing.T) {
+	d := newDouble(t, mysql84)
+	d.tables["emr.document"] = &doubleTable{engine: "InnoDB",
+		create: "CREATE TABLE `document` (\n  `my_row_id` bigint unsigned NOT NULL AUTO_INCREMENT /*!80023 INVISIBLE */,\n  `place` point,\n  `j` json,\n  `name` varchar(40),\n" +
+			"  PRIMARY KEY (`my_row_id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci",
+		columns: [][]any{{"my_row_id", "bigint", "bigint unsigned", "", "", "auto_increment INVISIBLE", "", ""},
+			{"place", "point", "point", "", "", "", "", ""}, {"j", "json", "json", "", "", "", "", ""},
+			{"name", "varchar", "varchar(40)", "latin1", "latin1_swedish_ci", "", "40", ""}},
+		rows: [][]any{{int64(7), "point", `{"a": 1.0, "b": "x\n"}`, "Ada"}}}
+	document := logTable{id: 9, schema: "emr", table: "document", key: []int{0}, columns: []logColumn{{name: "my_row_id", wire: 8, unsigned: true},
+		{name: "place", wire: 255, meta: []byte{4}}, {name: "j", wire: 245, meta: []byte{4}}, {name: "name", wire: 15, meta: []byte{40, 0}, collation: 8}}}
+	m := d.open("emr.document")
+	r := stream(t, m, nil)
+	// an object of two members: keys at 18 and 19, an inlined number, a string at 20
+	binary := []byte("\x00" + "\x02\x00\x17\x00" + "\x12\x00\x01\x00\x13\x00\x01\x00" + "\x05\x01\x00" + "\x0c\x14\x00" + "ab" + "\x02x\n")
+	d.append(sourceID+":1", gtid(sourceID, 1), begun(), document.tableMap(),
+		document.insert(image(le(nil, 8, 7), longBytes("point"), longBytes(string(binary)), varchar("Ada"))), xid())
+	told := changes(r.awaitChanges(t, 1))
+	chunk, err := m.Scan(t.Context(), "emr.document", nil, 10)
+	if err != nil || len(chunk.Rows) != 1 {
+		t.Fatalf("%+v, %v", chunk, err)
+	}
+	r.awaitFence(t, chunk.Fence)
+	for i, cell := range chunk.Rows[0].Cells {
+		if !row.Equal(cell, told[0].After[i]) {
+			t.Errorf("column %d is %s in the scan and %s in the stream", i, cell.Display(), told[0].After[i].Display())
+		}
+	}
+	if want := `{"a": 1, "b": "x\n"}`; string(told[0].After[2].Raw()) != want || len(gaps(r.all())) > 0 {
+		t.Errorf("the JSON is %s, want %s; gaps %+v", told[0].After[2].Raw(), want, gaps(r.all()))
+	}
+}
+
 // TestWhatTheLogOfMySQLDoesNotShowIsAGap, and what the statement behind rows says
 // is none.
 func TestWhatTheLogOfMySQLDoesNotShowIsAGap(t *testing.T) {
@@ -269,11 +305,12 @@ func TestOpenNamesEverythingThatMySQLLacks(t *testing.T) {
 	d := newDouble(t, mysql84)
 	patient(d)
 	d.variables["gtid_mode"], d.variables["enforce_gtid_consistency"], d.variables["binlog_row_value_options"] = "OFF", "WARN", "PARTIAL_JSON"
+	d.variables["show_gipk_in_create_table_and_information_schema"] = "OFF"
 	d.variables["binlog_row_metadata"], d.variables["binlog_row_image"] = "MINIMAL", "FULL_NODUP"
 	d.grants = []string{"GRANT USAGE ON *.* TO `tap`@`%`", "GRANT APPLICATION_PASSWORD_ADMIN,BINLOG_ADMIN ON *.* TO `tap`@`%`"}
 	got := mends(problems(t, tap.Config{Settings: d.section(), Tables: []string{"emr.patient"}}))
 	for _, want := range []string{"SET GLOBAL gtid_mode=OFF_PERMISSIVE", "SET GLOBAL gtid_mode=ON_PERMISSIVE", "SET GLOBAL gtid_mode=ON",
-		"SET GLOBAL enforce_gtid_consistency=ON", "SET GLOBAL binlog_row_value_options=''", "SET GLOBAL binlog_row_metadata=FULL",
+		"SET GLOBAL enforce_gtid_consistency=ON", "SET GLOBAL binlog_row_value_options=''", "SET GLOBAL show_gipk_in_create_table_and_information_schema=ON", "SET GLOBAL binlog_row_metadata=FULL",
 		"SET GLOBAL binlog_row_image=FULL", "GRANT REPLICATION SLAVE ON *.* TO 'tap'@'%'", "GRANT REPLICATION CLIENT ON *.* TO 'tap'@'%'"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no mend says %s; they say:\n%s", want, got)

@@ -23,7 +23,9 @@ func typeRules() []typeRule {
 		{"bit", kindBit, "Unsigned value of the field."},
 		{"char varchar tinytext text mediumtext longtext", kindText,
 			"The column's own bytes and its character set (utf8mb3 and utf8mb4 are both utf8), " +
-				"never the server's conversion; the re-read sets character_set_results=NULL. JSON is LONGTEXT. COMPRESSED ones as expanded."},
+				"never the server's conversion; the re-read sets character_set_results=NULL. JSON of MariaDB is LONGTEXT. COMPRESSED ones as expanded."},
+		{"json", kindJSON, "Of MySQL: text in one form, members in the server's order, numbers by value: 1 and 1.0 are one. " +
+			"From the log's binary form; the re-read's text is brought into that form."},
 		{"binary", kindBinary, "Padded with zero bytes to its length, which the log strips."},
 		{"varbinary tinyblob blob mediumblob longblob", kindBytes, "As stored; COMPRESSED ones as expanded."},
 		{"geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection", kindBytes,
@@ -51,13 +53,16 @@ type refusalRule struct {
 // covered.
 func refusalRules() []refusalRule {
 	return []refusalRule{
-		{"vector(", "the type VECTOR came with MariaDB 11.7, and no such server was there to test the tap on",
+		{"vector(", "the type VECTOR came with MariaDB 11.7 and MySQL 9, and no such server was there to test the tap on",
 			"ALTER TABLE … MODIFY the column as BLOB, or leave the table out of the configuration"},
 	}
 }
 
 // kindOf returns the kind of a declared type, or why the column is refused.
 func kindOf(dataType, columnType string) (k kind, refused, mend string) {
+	if dataType == "geomcollection" { // the name that MySQL writes
+		dataType = "geometrycollection"
+	}
 	for _, rule := range refusalRules() {
 		if strings.Contains(columnType, rule.mark) {
 			return kindNone, rule.reason, rule.mend

@@ -100,6 +100,9 @@ func (c *column) bytesCell(b []byte) (row.Value, error) {
 		return bitCell(b)
 	case kindText:
 		return row.NewText(charsetTag(c.charset), b), nil
+	case kindJSON:
+		text, err := normalJSON(b)
+		return row.NewText(jsonCharset, text), err
 	case kindDate:
 		return row.NewDate(b)
 	case kindTime:

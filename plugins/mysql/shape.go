@@ -143,6 +143,8 @@ func (c *wireColumn) wireKind() kind {
 		return c.textOr(kindBytes)
 	case mysql.MYSQL_TYPE_STRING:
 		return c.textOr(kindBinary)
+	case mysql.MYSQL_TYPE_JSON:
+		return kindJSON
 	case mysql.MYSQL_TYPE_YEAR:
 		return kindYear
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
