@@ -1,6 +1,7 @@
 package adapter_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -260,5 +261,40 @@ func TestAnHonestChangeOfATableWithoutAKeyIsNoFindingOnMariaDB(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestATableWithoutAKeyThatIsTooLargeIsNotCovered: status says so with the mend, which
+// is enough.
+func TestATableWithoutAKeyThatIsTooLargeIsNotCovered(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a server, a chain and a sidecar")
+	}
+	server, source := keylessSource(t, false, "")
+	server.Exec(`INSERT INTO emr.observations SELECT seq, 1, NULL, '', NULL, NULL FROM emr.seq_1_to_100000`)
+	sidecar := sidecartest.NewSidecar(t, sidecartest.StartChain(t, 1), source)
+	sidecar.Start()
+	status := func(want func(api.TableStatus) bool) {
+		t.Helper()
+		sidecartest.Eventually(t, 2*time.Minute, func(ctx context.Context) error {
+			status, err := sidecar.Control().Status(ctx)
+			if err != nil {
+				return err
+			}
+			for _, table := range status.Source.Tables {
+				if table.Name == keylessTable && want(table) {
+					return nil
+				}
+			}
+			return fmt.Errorf("%+v", status.Source.Tables)
+		})
+	}
+	status(func(table api.TableStatus) bool {
+		return !table.Covered && strings.Contains(table.Reason, "ADD PRIMARY KEY")
+	})
+	server.Exec(`ALTER TABLE emr.observations ADD COLUMN row_id INT AUTO_INCREMENT PRIMARY KEY`)
+	status(func(table api.TableStatus) bool { return table.Covered })
+	if report := sidecar.Audit(); len(report.Findings) != 0 {
+		t.Errorf("findings %+v", report.Findings)
 	}
 }

@@ -68,7 +68,9 @@ the same: its rows are told apart by all that they hold, and equal ones are coun
   ON UPDATE with CASCADE or SET NULL, for such rows go or change unseen. Rows of
   other tables cannot be led to their patient through it.
 
-ADD PRIMARY KEY ends all that.
+ADD PRIMARY KEY ends all that. Until then and then, columns that come, go or have
+other names or types, and a key that comes or goes, are no findings: rows are found
+again by what their versions were committed to.
 
 ## Partitions
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (s *session) reform(ctx context.Context, table string) error {
 		if !pending {
 			return nil
 		}
-		r := &reformer{session: s, table: table, since: leaf}
+		r := &reformer{session: s, tableName: table, since: leaf}
 		err := r.run(ctx)
 		if err != nil && !errors.Is(err, errReadAnew) {
 			return fmt.Errorf("find which rows have other keys in %s: %w", table, err)
@@ -82,11 +83,13 @@ func (s *session) reform(ctx context.Context, table string) error {
 // A reformer is one try to give rows the keys that they have now.
 type reformer struct {
 	*session
-	table  string
-	since  uint64
-	read   tap.Chunk // all rows
-	window recordlog.Window
-	moves  []moving
+	tableName string
+	since     uint64
+	table     *tap.Table // as it was read
+	window    recordlog.Window
+	unknown   [][]row.Value   // rows that no version has the key of
+	named     map[string]bool // the keys of all rows, where they are numbered
+	moves     []moving
 }
 
 // moving is a row that was found under another key.
@@ -106,7 +109,7 @@ func (r *reformer) run(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.log.Update(func(b *recordlog.Batch) error {
-		if r.book.Reshaped(r.table, r.window.From) {
+		if r.book.Reshaped(r.tableName, r.window.From) {
 			return errReadAnew
 		}
 		if err := r.checkNumbers(b); err != nil {
@@ -117,57 +120,62 @@ func (r *reformer) run(ctx context.Context) error {
 				return err
 			}
 		}
-		r.setReform(b, r.table, 0)
+		r.setReform(b, r.tableName, 0)
 		return nil
 	})
 }
 
-// readAll reads the whole table, in as many parts as it takes.
+// readAll reads the whole table, in as many parts as it takes, and keeps the rows that
+// no version has the key of.
 func (r *reformer) readAll(ctx context.Context) error {
+	r.named = make(map[string]bool)
 	var after []row.Value
 	for {
-		chunk, w, err := r.Scan(ctx, r.table, after, r.options.ChunkRows)
+		chunk, w, err := r.Scan(ctx, r.tableName, after, r.options.ChunkRows)
 		if err != nil {
 			return err
 		}
-		if r.read.Table == nil {
-			r.read.Table, r.window = chunk.Table, w
+		if r.table == nil {
+			r.table, r.window = chunk.Table, w
 		}
-		if !slices.Equal(r.read.Table.Columns, chunk.Table.Columns) || !slices.Equal(r.read.Table.Key, chunk.Table.Key) {
+		if !slices.Equal(r.table.Columns, chunk.Table.Columns) || !slices.Equal(r.table.Key, chunk.Table.Key) {
 			return errReadAnew
 		}
 		r.window.To = w.To
-		r.read.Rows = append(r.read.Rows, chunk.Rows...)
-		if chunk.Last || len(chunk.Rows) == 0 {
-			return nil
+		if err := r.keep(chunk.Rows); err != nil || chunk.Last || len(chunk.Rows) == 0 {
+			return err
 		}
 		after = chunk.Table.KeyOf(chunk.Rows[len(chunk.Rows)-1].Cells)
 	}
 }
 
-// find looks for the versions that no row has the key of among the rows that no
-// version has the key of.
-func (r *reformer) find(ctx context.Context) error {
-	t := r.read.Table
-	var unknown [][]row.Value
-	named := make(map[string]bool)
-	for _, one := range r.read.Rows {
-		key := row.AppendKey(nil, t.KeyOf(one.Cells))
-		head, known, err := r.log.Head(r.table, key)
+func (r *reformer) keep(read []tap.Row) error {
+	for _, one := range read {
+		key := row.AppendKey(nil, r.table.KeyOf(one.Cells))
+		head, known, err := r.log.Head(r.tableName, key)
 		if err != nil {
 			return fmt.Errorf("look up row: %w", err)
 		}
-		if named[string(key)] = true; !known || head.Deleted || head.Index < r.book.Barrier(r.table) {
-			unknown = append(unknown, one.Cells)
+		if rows.Numbered(r.table) {
+			r.named[string(key)] = true
+		}
+		if !known || head.Deleted || head.Index < r.book.Barrier(r.tableName) {
+			r.unknown = append(r.unknown, one.Cells)
 		}
 	}
-	orphans, err := r.orphans(ctx, named)
-	if err != nil || len(unknown) == 0 {
+	return nil
+}
+
+// find looks for the versions whose keys no row has among the rows whose keys no
+// version has.
+func (r *reformer) find(ctx context.Context) error {
+	orphans, err := r.orphans(ctx)
+	if err != nil || len(r.unknown) == 0 {
 		return err
 	}
 	comparer := rows.NewComparer(r.log)
 	comparer.Accept(r.book)
-	finder := comparer.NewFinder(t, unknown, r.window)
+	finder := comparer.NewFinder(r.table, r.unknown, r.window)
 	for _, one := range orphans {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -181,43 +189,43 @@ func (r *reformer) find(ctx context.Context) error {
 			return err
 		}
 		if found {
-			one.cells = unknown[at]
+			one.cells = r.unknown[at]
 			r.moves = append(r.moves, one)
 		}
 	}
 	return nil
 }
 
-// orphans returns the live versions from before the change whose keys none of the
-// named rows has, in the order of the log.
-func (r *reformer) orphans(ctx context.Context, named map[string]bool) (list []moving, err error) {
-	err = r.log.Heads(ctx, r.table, func(key []byte, h recordlog.Head) error {
-		if !h.Deleted && h.Index < r.since && (!named[string(key)] || h.Index < r.book.Barrier(r.table)) {
+// orphans returns the live versions from before the change whose keys no row has, in
+// the order of the log.
+func (r *reformer) orphans(ctx context.Context) (list []moving, err error) {
+	barrier := r.book.Barrier(r.tableName)
+	err = r.log.Heads(ctx, r.tableName, func(key []byte, h recordlog.Head) error {
+		kept := h.Index >= barrier && (r.named[string(key)] || !rows.Numbered(r.table) && rows.DigestOf(key) == "")
+		if !h.Deleted && h.Index < r.since && !kept {
 			list = append(list, moving{former: key, leaf: h.Index})
 		}
 		return nil
 	})
-	slices.SortFunc(list, func(a, b moving) int { return int(int64(a.leaf) - int64(b.leaf)) })
+	slices.SortFunc(list, func(a, b moving) int { return cmp.Compare(a.leaf, b.leaf) })
 	return list, err
 }
 
 // checkNumbers checks that the stream has changed none of the rows that are equal to
 // one that has another key, since they were read: their numbers would be others.
 func (r *reformer) checkNumbers(b *recordlog.Batch) error {
-	t := r.read.Table
-	if !rows.Numbered(t) {
+	if !rows.Numbered(r.table) {
 		return nil
 	}
 	moved := make(map[string]bool)
 	for i := range r.moves {
-		moved[string(t.KeyOf(r.moves[i].cells)[0].Raw())] = true
+		moved[rows.DigestOf(row.AppendKey(nil, r.table.KeyOf(r.moves[i].cells)))] = true
 	}
-	for _, one := range r.read.Rows {
-		key := t.KeyOf(one.Cells)
-		if !moved[string(key[0].Raw())] {
+	for key := range r.named {
+		if !moved[rows.DigestOf([]byte(key))] {
 			continue
 		}
-		head, known, err := b.Head(r.table, row.AppendKey(nil, key))
+		head, known, err := b.Head(r.tableName, []byte(key))
 		if err != nil {
 			return fmt.Errorf("look up row: %w", err)
 		}
@@ -231,12 +239,11 @@ func (r *reformer) checkNumbers(b *recordlog.Batch) error {
 // move records that a row has another key, unless the stream has changed it since:
 // then all is read anew.
 func (r *reformer) move(b *recordlog.Batch, m *moving) error {
-	t := r.read.Table
-	head, _, err := b.Head(r.table, m.former)
+	head, _, err := b.Head(r.tableName, m.former)
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
 	}
-	now, _, err := b.Head(r.table, row.AppendKey(nil, t.KeyOf(m.cells)))
+	now, _, err := b.Head(r.tableName, row.AppendKey(nil, r.table.KeyOf(m.cells)))
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
 	}
@@ -248,7 +255,7 @@ func (r *reformer) move(b *recordlog.Batch, m *moving) error {
 		return fmt.Errorf("read a row's key: %w", err)
 	}
 	r.caughtUp(b, m.leaf)
-	return r.rekey(b, t, m.cells, former, true, now)
+	return r.rekey(b, r.table, m.cells, former, true, now)
 }
 
 // adopted finds the row that the source changes among those that have had other keys,

@@ -1,0 +1,93 @@
+package ingest_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/findings"
+	"github.com/emrbchain/emrbchain/crypto/row"
+	"github.com/emrbchain/emrbchain/plugins/tap"
+)
+
+// keylessChart is a chart of which no key names the rows.
+func keylessChart() *chart {
+	x := newChart(tap.EveryVersion)
+	x.table.Key = nil
+	return x
+}
+
+// verdicts writes the open findings: verdict, columns.
+func (b *bench) verdicts() (list []string) {
+	b.t.Helper()
+	err := findings.Each(b.log, func(f *findings.Finding) error {
+		line := string(f.Verdict)
+		for _, c := range f.Columns {
+			line += " " + c
+		}
+		list = append(list, line)
+		return nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestARowWithoutAKeyIsJudgedByTheRules: an update of it is no deletion, and its new
+// form is no late entry.
+func TestARowWithoutAKeyIsJudgedByTheRules(t *testing.T) {
+	b, x := chartBench(t), keylessChart()
+	b.run(x)
+	b.settle()
+	signed := b.result(1, day, "signed", 1, 0)
+	b.logged(x, "p1", x.insertRow(signed, "e1"), x.insertRow(b.result(2, 400*day, "new", 1, 0), "e2"))
+	if got := b.verdicts(); !slices.Equal(got, []string{"late entry taken"}) {
+		t.Fatalf("findings %q", got)
+	}
+	void, other := slices.Clone(signed), slices.Clone(signed)
+	void[4] = row.NewInt(1)
+	b.logged(x, "p2", x.updateRow(signed, void, "e3"))
+	if got := b.verdicts(); len(got) != 1 {
+		t.Errorf("a change that may be made: %q", got)
+	}
+	other[3], other[4] = row.NewInt(2), row.NewInt(1)
+	b.logged(x, "p3", x.updateRow(void, other, "e4"))
+	if got := b.verdicts(); !slices.Equal(got, []string{"changed after final value", "late entry taken"}) {
+		t.Errorf("a change after final: %q", got)
+	}
+	b.logged(x, "p4", tap.Change{Table: x.table, Op: tap.Delete, Before: other, EventID: "e5"})
+	if got := b.verdicts(); len(got) != 3 {
+		t.Errorf("a deletion after final: %q", got)
+	}
+}
+
+// TestATableWithoutAKeyIsTakenInWhileItChanges: what is told while it is read is
+// counted once, whether the reading saw it or not.
+func TestATableWithoutAKeyIsTakenInWhileItChanges(t *testing.T) {
+	for _, seen := range []bool{false, true} {
+		b, x := newBench(t, 10), keylessChart()
+		same, other := b.result(1, day, "", 1, 0), b.result(2, day, "", 1, 0)
+		x.rows = map[int64][]row.Value{1: same, 2: same, 3: other}
+		if seen {
+			x.rows = map[int64][]row.Value{1: same, 2: same, 4: same}
+		}
+		x.scanned = func(n int) {
+			if n == 1 { // the first reading saw it, or did not
+				x.transaction("p1", x.insertRow(same, "e1"), tap.Change{Table: x.table, Op: tap.Delete, Before: other, EventID: "e2"})
+				x.rows = map[int64][]row.Value{1: same, 2: same, 4: same}
+			}
+		}
+		b.run(x)
+		b.settle()
+		x.scanned = nil
+		x.gap("p2", "to have it verified", "t")
+		x.transaction("p3")
+		b.acked(x.scripted, "p3")
+		b.settle()
+		if got := b.verdicts(); len(got) != 0 {
+			t.Errorf("seen %v: findings %q", seen, got)
+		}
+		b.stop()
+	}
+}
