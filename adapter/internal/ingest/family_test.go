@@ -177,7 +177,12 @@ func (f *family) Tables(context.Context) (list []tap.Table, err error) {
 }
 
 // Stream implements tap.Tap.
-func (f *family) Stream(ctx context.Context, _ tap.Position, sink tap.Sink) error {
+func (f *family) Stream(ctx context.Context, from tap.Position, sink tap.Sink) error {
+	if from == nil {
+		if err := sink.Commit(tap.Commit{Position: tap.Position("now")}); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case send := <-f.events:

@@ -99,6 +99,7 @@ type session struct {
 	asides    map[string]aside
 	reforms   map[string]uint64
 	place     place
+	placed    chan struct{} // closed once the stream has a place: what is read from then on is followed
 	arrival   arrival
 	rules     map[string]*clinical.Rules
 	fences    *fences
@@ -130,7 +131,7 @@ func (i *Ingest) Run(ctx context.Context, t tap.Tap) error {
 // attach prepares a session from the log's state and the source's tables.
 func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	s := &session{Ingest: i, tap: t, described: t.Describe(), tables: make(map[string]*tap.Table), estimates: make(map[string]uint64),
-		there: make(map[string]there), asides: make(map[string]aside), rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1)}
+		there: make(map[string]there), asides: make(map[string]aside), rules: make(map[string]*clinical.Rules), fences: newFences(), work: make(chan struct{}, 1), placed: make(chan struct{})}
 	for n := range i.options.Rules {
 		if r := &i.options.Rules[n]; r.Any() {
 			s.rules[r.Table] = r
@@ -141,6 +142,7 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	if s.place, err = readPlace(i.log); err != nil {
 		return nil, err
 	}
+	s.hasPlace()
 	if s.arrival, err = readArrival(i.log, i.options.Now().UnixMilli()); err != nil {
 		return nil, err
 	}
@@ -172,6 +174,18 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	defer i.mu.Unlock()
 	i.session, i.streamed.Attached = s, true
 	return s, nil
+}
+
+// hasPlace lets rows be read once the stream has told where it begins: changes of
+// rows that were read before that would be told by nobody.
+func (s *session) hasPlace() {
+	select {
+	case <-s.placed:
+	default:
+		if s.place.position != nil {
+			close(s.placed)
+		}
+	}
 }
 
 func (i *Ingest) detach(s *session) {

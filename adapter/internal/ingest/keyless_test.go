@@ -1,8 +1,10 @@
 package ingest_test
 
 import (
+	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -89,5 +91,43 @@ func TestATableWithoutAKeyIsTakenInWhileItChanges(t *testing.T) {
 			t.Errorf("seen %v: findings %q", seen, got)
 		}
 		b.stop()
+	}
+}
+
+// A lateStart is a tap whose stream takes a while to tell where it begins.
+type lateStart struct {
+	*scripted
+	begun, early chan struct{}
+}
+
+// Stream implements tap.Tap.
+func (x *lateStart) Stream(ctx context.Context, from tap.Position, sink tap.Sink) error {
+	select {
+	case <-x.early:
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(x.begun)
+	return x.scripted.Stream(ctx, from, sink)
+}
+
+// Scan implements tap.Tap.
+func (x *lateStart) Scan(ctx context.Context, table string, after []row.Value, limit int) (tap.Chunk, error) {
+	select {
+	case <-x.begun:
+	default:
+		close(x.early)
+	}
+	return x.scripted.Scan(ctx, table, after, limit)
+}
+
+// TestNothingIsReadBeforeTheStreamHasBegun: nobody would tell what changed between.
+func TestNothingIsReadBeforeTheStreamHasBegun(t *testing.T) {
+	b, x := newBench(t, 10), &lateStart{newScripted(newSource(), tap.EveryVersion), make(chan struct{}), make(chan struct{})}
+	b.run(x)
+	b.settle()
+	select {
+	case <-x.early:
+		t.Error("the table was read before the stream had told where it begins")
+	default:
 	}
 }

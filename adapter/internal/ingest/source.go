@@ -40,6 +40,9 @@ func (i *Ingest) read(ctx context.Context, rows int, call func(tap.Tap) (tap.Chu
 	if s == nil {
 		return tap.Chunk{}, recordlog.Window{}, ErrDetached
 	}
+	if err := s.awaitPlace(ctx); err != nil {
+		return tap.Chunk{}, recordlog.Window{}, err
+	}
 	if err := i.pace.take(ctx, s.fences.closed, rows); err != nil {
 		return tap.Chunk{}, recordlog.Window{}, err
 	}
@@ -61,6 +64,18 @@ func (i *Ingest) read(ctx context.Context, rows int, call func(tap.Tap) (tap.Chu
 		return tap.Chunk{}, w, fmt.Errorf("%w: table %s: %s", tap.ErrTable, chunk.Table.Name, chunk.Table.Refused)
 	}
 	return chunk, w, nil
+}
+
+// awaitPlace waits until the stream has a place.
+func (s *session) awaitPlace(ctx context.Context) error {
+	select {
+	case <-s.placed:
+		return nil
+	case <-s.fences.closed:
+		return ErrDetached
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // attempt reads once, when no pause keeps it from reading; only then does the

@@ -74,6 +74,7 @@ func (s *session) logEvents(ctx context.Context, q queue) error {
 			return fmt.Errorf("log a batch of %d events: %w", len(events), err)
 		}
 		skip, s.place, s.arrival = a.skip, a.place, a.arrival
+		s.hasPlace()
 		s.arrival.caught = s.arrival.caught || len(a.passed) > 0
 		s.progress(a)
 		clear(events)

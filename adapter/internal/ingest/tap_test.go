@@ -102,6 +102,11 @@ func (x *scripted) Tables(context.Context) ([]tap.Table, error) { return []tap.T
 // Stream implements tap.Tap.
 func (x *scripted) Stream(ctx context.Context, from tap.Position, sink tap.Sink) error {
 	x.from <- from
+	if from == nil {
+		if err := sink.Commit(tap.Commit{Position: tap.Position("now")}); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case send := <-x.events:
