@@ -48,18 +48,12 @@ type ward struct {
 	lost *bool
 }
 
-// lose purges the log behind the tap.
-func (w ward) lose(s *mariadbtest.Server) error {
-	*w.lost = true
-	return purge(s)
-}
-
 // awaitFollower waits until a tap follows the log to its end.
 func (w ward) awaitFollower(ctx context.Context) error {
 	for *w.lost {
 		var found int
 		err := w.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.processlist "+
-			"WHERE command = 'Binlog Dump' AND state LIKE '%waiting for%'").Scan(&found)
+			"WHERE command LIKE 'Binlog Dump%' AND state LIKE '%waiting for%'").Scan(&found)
 		if err != nil {
 			return err
 		}
@@ -128,7 +122,7 @@ func (w ward) Read(cells []row.Value) (number, content int, err error) {
 }
 
 // samples gives each type a table of its own with its edge values.
-func samples(s *mariadbtest.Server, cases []columnCase) (list []taptest.Sample) {
+func samples(s database, cases []columnCase) (list []taptest.Sample) {
 	for i, c := range cases {
 		name := fmt.Sprintf("emr.c%d", i)
 		for n, value := range c.edges {
@@ -143,7 +137,7 @@ func samples(s *mariadbtest.Server, cases []columnCase) (list []taptest.Sample) 
 }
 
 // writeLax runs statements that may write values only old databases hold.
-func writeLax(ctx context.Context, s *mariadbtest.Server, queries ...string) error {
+func writeLax(ctx context.Context, s database, queries ...string) error {
 	conn, err := s.Admin().Conn(ctx)
 	if err != nil {
 		return err
@@ -197,28 +191,34 @@ func conform(t *testing.T, kind tableKind) {
 	options, _, _ := strings.Cut(kind.options, "PARTITION") // which a table without a key may not have
 	s.Exec("CREATE TABLE emr.rounds (bed INT, note TEXT) " + options)
 	config := tap.Config{Settings: section(t, s, nil), Tables: append(createCases(s, cases), "emr.ward", "emr.rounds")}
-	source := ward{db: s.Admin(), lost: new(bool)}
-	h := taptest.Harness{
-		Make:           func(context.Context) (tap.Tap, tap.Config, error) { return mysql.New(), config, nil },
-		Assurance:      tap.EveryVersion,
-		Table:          "emr.ward",
-		Source:         source,
-		NoTransactions: kind.noTransactions,
-		Bad:            badConfigs(t, s, config),
-		Samples:        samples(s, cases),
-		Keyless:        rounds(s),
-		LoseHistory:    func(context.Context) error { return source.lose(s) },
-		Secrets:        []string{secret, "test password"},
-		Patience:       patience,
-	}
+	h := harness(s, config, func() error { return purge(s) })
+	h.NoTransactions, h.Bad, h.Samples = kind.noTransactions, badConfigs(t, s, config), samples(s, cases)
 	if kind.name == "InnoDB" || os.Getenv("EMRBCHAIN_TEST_FULL") != "" {
 		remotely(t, &h, config)
 	}
 	taptest.Subtests(t, h)
 }
 
+// harness is the kit on a server's tables ward and rounds.
+func harness(s database, config tap.Config, purge func() error) taptest.Harness {
+	source := ward{db: s.Admin(), lost: new(bool)}
+	return taptest.Harness{
+		Make:      func(context.Context) (tap.Tap, tap.Config, error) { return mysql.New(), config, nil },
+		Assurance: tap.EveryVersion,
+		Table:     "emr.ward",
+		Source:    source,
+		Keyless:   rounds(s),
+		LoseHistory: func(context.Context) error {
+			*source.lost = true
+			return purge()
+		},
+		Secrets:  []string{secret, "test password"},
+		Patience: patience,
+	}
+}
+
 // rounds is a table without a key, with a row beside those of the kit.
-func rounds(s *mariadbtest.Server) *taptest.Keyless {
+func rounds(s database) *taptest.Keyless {
 	s.Exec("INSERT INTO emr.rounds VALUES (1, NULL)")
 	run := func(ctx context.Context, query string) error {
 		_, err := s.Admin().ExecContext(ctx, query)
@@ -226,7 +226,8 @@ func rounds(s *mariadbtest.Server) *taptest.Keyless {
 	}
 	return &taptest.Keyless{Table: "emr.rounds",
 		Insert: func(ctx context.Context, n int) error {
-			return run(ctx, fmt.Sprintf("INSERT INTO emr.rounds SELECT 2, '%s' FROM emr.seq_1_to_%d", secret, n))
+			return run(ctx, fmt.Sprintf("INSERT INTO emr.rounds WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHERE n < %d) "+
+				"SELECT 2, '%s' FROM c", n, secret))
 		},
 		Delete: func(ctx context.Context) error { return run(ctx, "DELETE FROM emr.rounds WHERE bed = 2 LIMIT 1") },
 	}
@@ -247,7 +248,7 @@ func purge(s *mariadbtest.Server) error {
 	return nil
 }
 
-func badConfigs(t *testing.T, s *mariadbtest.Server, good tap.Config) []taptest.BadConfig {
+func badConfigs(t *testing.T, s database, good tap.Config) []taptest.BadConfig {
 	var list []taptest.BadConfig
 	for name, more := range map[string]map[string]any{
 		"wrong port":       {"port": 1},

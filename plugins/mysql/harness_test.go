@@ -2,6 +2,7 @@ package mysql_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,14 +34,25 @@ func grantTap(s *mariadbtest.Server) {
 	s.Exec("GRANT REPLICATION SLAVE ON *.* TO tap@'%' IDENTIFIED BY 'test password'", "GRANT SELECT ON emr.* TO tap@'%'")
 }
 
+// A database is a server that runs, and that a test may do anything to.
+type database interface {
+	Port() int
+	Admin() *sql.DB
+	Exec(statements ...string)
+}
+
 // section returns the settings by which the tap reaches the server.
-func section(t testing.TB, s *mariadbtest.Server, more map[string]any) json.RawMessage {
+func section(t testing.TB, s database, more map[string]any) json.RawMessage {
 	t.Helper()
+	host := "127.0.0.1"
+	if elsewhere, ok := s.(*mysqlServer); ok {
+		host = elsewhere.host
+	}
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("test password\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fields := map[string]any{"host": "127.0.0.1", "port": s.Port(), "user": "tap", "password_file": password}
+	fields := map[string]any{"host": host, "port": s.Port(), "user": "tap", "password_file": password}
 	for name, value := range more {
 		fields[name] = value
 	}

@@ -218,6 +218,28 @@ func TestAResumedStreamOfMySQLReadsTheLastTransactionAgain(t *testing.T) {
 	}
 }
 
+// TestAnotherServerOfMySQLMayHaveAnotherOrder: a replica that applies in parallel
+// logs a later transaction before the last one that was read.
+func TestAnotherServerOfMySQLMayHaveAnotherOrder(t *testing.T) {
+	d := newDouble(t, mysql84)
+	p := patient(d)
+	m := d.open("emr.patient")
+	r := stream(t, m, nil)
+	first := []logEvent{gtid(sourceID, 1), begun(), p.tableMap(), p.insert(person(1, "Ada")), xid()}
+	d.append(sourceID+":1", first...)
+	at := position(r.awaitChanges(t, 1))
+	r.end(t)
+	d.set(func() { d.groups = nil })
+	d.append(sourceID+":2", gtid(sourceID, 2), begun(), p.tableMap(), p.insert(person(2, "Joe")), xid())
+	d.append(sourceID+":1", first...)
+	r = newStream(t)
+	r.run(m, at)
+	events := r.awaitChanges(t, 1)
+	if got := toldOf(events); len(gaps(events)) > 0 || len(got) != 1 || got[0] != "emr.patient "+sourceID+":2/1: none -> 2,Joe" {
+		t.Errorf("changes %v, gaps %+v", got, gaps(events))
+	}
+}
+
 // TestPreparedXAOfMySQLIsReadAgainAfterAResume: what was prepared before the stop
 // is committed after it.
 func TestPreparedXAOfMySQLIsReadAgainAfterAResume(t *testing.T) {
