@@ -13,7 +13,9 @@ holes=$(grep -cE '^ +--- PASS: TestEachHoleExplainsWhatItDidAndNothingElseOnMari
 # What the matrix does not hold: long, or of several tables.
 run_tests ./adapter TestRowsThatCascadesChangeAllTheTimeAreFollowedOnMariaDB TestManyCascadesWhileTheSidecarIsStoppedAreFollowedOnMariaDB \
 	TestPartitionsThatAreExchangedExplainTheRowsThatWentOnMariaDB TestTablesChangedFirstWhileStoppedAreFollowed \
-	TestATableThatAlterTableRenamesInThePlaceOfAnotherIsFollowed TestRowsWhoseKeyAnotherOneTookAreLookedFor
+	TestATableThatAlterTableRenamesInThePlaceOfAnotherIsFollowed TestRowsWhoseKeyAnotherOneTookAreLookedFor \
+	TestAFailoverToAReplicaIsFollowedOnMariaDB TestAReplicaThatLacksTransactionsIsAGapOnMariaDB \
+	TestAnotherReaderWithTheTapsServerIDOnMariaDB
 # Each as the tap tells it.
 run_tests ./plugins/mysql TestEachHoleThatLeavesASignIsTold TestRestoredServerThatReusesGTIDsIsAGap TestRestoredServerThatIsBehindIsAGap \
 	TestResetLogIsAGap TestPurgedLogIsAGap TestRestartOfAServerThatIsNotDurableIsAGap
