@@ -94,6 +94,27 @@ where the tap was not running or behind another change of the table's definition
 the whole table is verified instead. So it is with TO_DAYS(), which puts dates
 without a month or day, like 2024-00-00, elsewhere than among their neighbours.
 
+## Foreign keys
+
+What ON DELETE and ON UPDATE with CASCADE or SET NULL do is logged by no server. The
+tap tells the keys, and which changes were followed; the sidecar works out which rows
+went or changed with a row, along as many tables as there are.
+
+- A table that a tapped one refers to is to be tapped as well: doctor names it, and
+  what foreign keys do because of it is a gap until then. Where such a table refers to
+  others in turn, what comes through it from them is told by nobody.
+- A row refers to the one whose values are the same bytes. Where a text key's
+  collation takes abc and ABC, or ss and ß, for equal, and rows differ in that, what
+  the server does to them is found as if nobody had logged it.
+
+## Columns of another type
+
+A column that gets another type is read anew, and what is in it must be what was
+there: INT becomes BIGINT, VARCHAR becomes TEXT, an ENUM gets labels. Where the
+statement itself makes values others, each such row is a finding, *changed in a gap*:
+digits of a fraction that go, as of DATETIME(6) made DATETIME or of DECIMAL made INT;
+text made a number; TIMESTAMP made DATETIME.
+
 ## New columns
 
 When ALTER TABLE adds a column, the tap tells what the rows that are there hold in
