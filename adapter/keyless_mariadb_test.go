@@ -264,6 +264,30 @@ func TestAnHonestChangeOfATableWithoutAKeyIsNoFindingOnMariaDB(t *testing.T) {
 	}
 }
 
+// TestEqualRowsThatAreToldApartForAWhileAreCoveredOnMariaDB: one of them is changed
+// while they have a key, so the others have other numbers once it is gone.
+func TestEqualRowsThatAreToldApartForAWhileAreCoveredOnMariaDB(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("stopped %v", stopped), func(t *testing.T) {
+			server, sidecar := startKeyless(t, "")
+			unlogged(t, server.Admin(), `UPDATE emr.observations SET weight = 70 WHERE id = 7`)
+			if stopped {
+				sidecar.Stop()
+			}
+			server.Exec(`ALTER TABLE emr.observations ADD COLUMN row_id INT AUTO_INCREMENT PRIMARY KEY`,
+				`UPDATE emr.observations SET weight = 2 WHERE code = 'same' AND pid < 3 ORDER BY pid, row_id LIMIT 4`,
+				`ALTER TABLE emr.observations DROP COLUMN row_id`)
+			if stopped {
+				sidecar.Start()
+			}
+			sidecar.Covered()
+			expectKeyless(t, sidecar, "changed in a gap 1", "changed in a gap 1")
+			server.Exec(`DELETE FROM emr.observations WHERE code = 'same'`)
+			expectKeyless(t, sidecar, "changed in a gap 1", "changed in a gap 1")
+		})
+	}
+}
+
 // TestATableWithoutAKeyThatIsTooLargeIsNotCovered: status says so with the mend, which
 // is enough.
 func TestATableWithoutAKeyThatIsTooLargeIsNotCovered(t *testing.T) {

@@ -116,6 +116,11 @@ func (r *reformer) run(ctx context.Context) error {
 			return err
 		}
 		for i := range r.moves {
+			if err := r.checkUnchanged(b, &r.moves[i]); err != nil {
+				return err
+			}
+		}
+		for i := range r.moves {
 			if err := r.move(b, &r.moves[i]); err != nil {
 				return err
 			}
@@ -236,9 +241,10 @@ func (r *reformer) checkNumbers(b *recordlog.Batch) error {
 	return nil
 }
 
-// move records that a row has another key, unless the stream has changed it since:
-// then all is read anew.
-func (r *reformer) move(b *recordlog.Batch, m *moving) error {
+// checkUnchanged checks that the stream has changed nothing under the keys that a row
+// had and has, since it was read: else all is read anew. It is asked before any row is
+// moved, for the rows that move may take each other's keys.
+func (r *reformer) checkUnchanged(b *recordlog.Batch, m *moving) error {
 	head, _, err := b.Head(r.tableName, m.former)
 	if err != nil {
 		return fmt.Errorf("look up row: %w", err)
@@ -250,12 +256,26 @@ func (r *reformer) move(b *recordlog.Batch, m *moving) error {
 	if head.Index != m.leaf || now.Version > 0 && now.Index >= r.window.From {
 		return errReadAnew
 	}
+	return nil
+}
+
+// move records that a row has another key. One that moved before may have taken its
+// former key over by now.
+func (r *reformer) move(b *recordlog.Batch, m *moving) error {
+	head, _, err := b.Head(r.tableName, m.former)
+	if err != nil {
+		return fmt.Errorf("look up row: %w", err)
+	}
+	now, _, err := b.Head(r.tableName, row.AppendKey(nil, r.table.KeyOf(m.cells)))
+	if err != nil {
+		return fmt.Errorf("look up row: %w", err)
+	}
 	former, err := row.ParseKey(m.former)
 	if err != nil {
 		return fmt.Errorf("read a row's key: %w", err)
 	}
 	r.caughtUp(b, m.leaf)
-	return r.rekey(b, r.table, m.cells, former, true, now)
+	return r.rekey(b, r.table, m.cells, former, head.Index == m.leaf, now)
 }
 
 // adopted finds the row that the source changes among those that have had other keys,
