@@ -288,6 +288,37 @@ func TestEqualRowsThatAreToldApartForAWhileAreCoveredOnMariaDB(t *testing.T) {
 	}
 }
 
+// TestAColumnThatComesBackInATableWithoutAKeyOnMariaDB: a row that is given again what
+// it held in a column that went is still one row. An inserted one that holds what
+// another held there is taken for that, which shows as such.
+func TestAColumnThatComesBackInATableWithoutAKeyOnMariaDB(t *testing.T) {
+	again := []string{`ALTER TABLE emr.observations ADD COLUMN unit INT`, `UPDATE emr.observations SET unit = id WHERE id < 60`,
+		`ALTER TABLE emr.observations DROP COLUMN unit`, `ALTER TABLE emr.observations ADD COLUMN unit INT DEFAULT 0`}
+	for _, stopped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("updated, stopped %v", stopped), func(t *testing.T) {
+			server, sidecar := startKeyless(t, "")
+			unlogged(t, server.Admin(), `UPDATE emr.observations SET weight = 70 WHERE id = 70`)
+			if stopped {
+				sidecar.Stop()
+			}
+			server.Exec(append(again[:4:4], `UPDATE emr.observations SET unit = id WHERE id < 30`)...)
+			if stopped {
+				sidecar.Start()
+			}
+			sidecar.Covered()
+			expectKeyless(t, sidecar, "changed in a gap 1", "changed in a gap 1")
+		})
+	}
+	t.Run("inserted", func(t *testing.T) {
+		server, sidecar := startKeyless(t, "")
+		sidecar.Stop()
+		server.Exec(append(again[:4:4], `INSERT INTO emr.observations SELECT *, id FROM (SELECT id, pid, taken, code, note, weight FROM emr.observations WHERE id = 5) AS one`)...)
+		sidecar.Start()
+		sidecar.Covered()
+		expectKeyless(t, sidecar, "changed in a gap 1", "changed in a gap 1", "changed in a gap 2")
+	})
+}
+
 // TestATableWithoutAKeyThatIsTooLargeIsNotCovered: status says so with the mend, which
 // is enough.
 func TestATableWithoutAKeyThatIsTooLargeIsNotCovered(t *testing.T) {

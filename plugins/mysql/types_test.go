@@ -72,6 +72,11 @@ ADD PRIMARY KEY ends all that. Until then and then, columns that come, go or hav
 other names or types, and a key that comes or goes, are no findings: rows are found
 again by what their versions were committed to.
 
+But where a column goes and another of its name comes at once, before the tap has
+read the table, a row that is inserted then with what an older one held in the
+former is taken for that one, and both are findings, *changed in a gap*. So it is
+while the tap is not running. An update of the older row is none.
+
 ## Partitions
 
 The rows of a partition that is dropped, truncated, converted to a table, or

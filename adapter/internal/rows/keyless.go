@@ -168,6 +168,17 @@ func (n *Numberer) Change(b *recordlog.Batch, c *tap.Change) (*tap.Change, error
 	return &out, err
 }
 
+// Renumber gives the row that an update in the log's form leaves the number that is
+// the next by now. The row that it was may have had it until it was found under that key.
+func Renumber(b *recordlog.Batch, c *tap.Change) error {
+	if !Numbered(c.Table) || c.Before == nil || c.After == nil || row.Equal(c.Before[0], c.After[0]) {
+		return nil
+	}
+	live, err := liveNumber(b, c.Table.Name, reference(c.After[0].Raw()))
+	c.After[1] = row.NewInt(live + 1)
+	return err
+}
+
 // highest gives a row the highest number that a row like it has, or the first if
 // there is none.
 func highest(b *recordlog.Batch, table string, digest reference, cells []row.Value) ([]row.Value, error) {
