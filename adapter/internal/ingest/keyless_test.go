@@ -2,7 +2,9 @@ package ingest_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +94,36 @@ func TestATableWithoutAKeyIsTakenInWhileItChanges(t *testing.T) {
 		}
 		b.stop()
 	}
+}
+
+// TestATableThatCannotBeReadInPeaceIsLeftAlone: the rows whose keys are to be found
+// change during each reading, so the others need not wait for an end of it.
+func TestATableThatCannotBeReadInPeaceIsLeftAlone(t *testing.T) {
+	b, x := newBench(t, 10), keylessChart()
+	x.rows = map[int64][]row.Value{1: b.result(1, day, "", 1, 0), 2: b.result(1, day, "", 1, 0)}
+	b.run(x)
+	b.settle()
+	now := *x.table
+	now.Columns = slices.Clone(now.Columns)
+	now.Columns[3].Name = "amount"
+	x.mu.Lock()
+	x.table = &now
+	x.scanned = func(n int) {
+		event := fmt.Sprint("e", n)
+		x.transaction(event, x.insertRow(x.rows[1], event))
+		x.rows[int64(100+n)] = x.rows[1]
+	}
+	x.mu.Unlock()
+	x.events <- func(s tap.Sink) error {
+		return s.Schema(tap.SchemaChange{Position: tap.Position("p1"), Table: &now, Statement: "ALTER TABLE", Moved: []tap.Moved{{From: "value", To: "amount"}}})
+	}
+	b.until(func() bool {
+		list, err := b.ingest.Coverage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list[0].Suspect && strings.Contains(list[0].Problem, "in each of 10 readings")
+	})
 }
 
 // A lateStart is a tap whose stream takes a while to tell where it begins.

@@ -63,9 +63,13 @@ func (a *applier) reforming(t *tap.Table, former []string, leaf uint64) error {
 	return a.buryAll(t.Name)
 }
 
+// reformTries bounds how often a table is read anew, one reading after the other,
+// because its rows changed meanwhile: other tables wait.
+const reformTries = 10
+
 // reform gives the rows of a table the keys that they have now.
 func (s *session) reform(ctx context.Context, table string) error {
-	for {
+	for range reformTries {
 		s.mu.Lock()
 		leaf, pending := s.reforms[table]
 		s.mu.Unlock()
@@ -74,10 +78,14 @@ func (s *session) reform(ctx context.Context, table string) error {
 		}
 		r := &reformer{session: s, tableName: table, since: leaf}
 		err := r.run(ctx)
-		if err != nil && !errors.Is(err, errReadAnew) {
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, errReadAnew) {
 			return fmt.Errorf("find which rows have other keys in %s: %w", table, err)
 		}
 	}
+	return fmt.Errorf("find which rows have other keys in %s: in each of %d readings %w", table, reformTries, errReadAnew)
 }
 
 // A reformer is one try to give rows the keys that they have now.
@@ -310,5 +318,8 @@ func (a *applier) adopted(c *tap.Change, held recordlog.Head) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read a row's key: %w", err)
 	}
-	return true, a.rekey(a.batch, c.Table, c.Before, old, true, held)
+	if err := a.rekey(a.batch, c.Table, c.Before, old, true, held); err != nil {
+		return true, err
+	}
+	return true, rows.Renumber(a.batch, c)
 }
