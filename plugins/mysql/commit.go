@@ -82,6 +82,9 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 			continue
 		}
 		does := statement.effect(name, s.tap.folded)
+		if does.emptied && s.mayBeHidden(statement, name) {
+			does = uncertain
+		}
 		if does.elsewhere && !statement.keys() {
 			continue
 		}
@@ -102,6 +105,9 @@ func (s *stream) redefine(ctx context.Context, statement *statement) error {
 			change.Moved = []tap.Moved{{}}
 		case does.swapped:
 			change.Moved = exchanged(s.covered[name], change.Table)
+		}
+		if statement.temporary && !does.swapped {
+			change.Moved = seenMoves(change.Moved, s.covered[name], change.Table, late)
 		}
 		switch {
 		case does.emptied:

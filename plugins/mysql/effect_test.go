@@ -151,9 +151,9 @@ func TestModeOfAStatement(t *testing.T) {
 		variables []byte
 		want      sqlMode
 	}{
-		{variables(4, 33), sqlMode{ansiQuotes: true, noBackslash: true}},
-		{variables(0, 33), sqlMode{noBackslash: true}},
-		{variables(0, 28), sqlMode{noBackslash: true, unknown: true}},
+		{variables(4, 33), sqlMode{ansiQuotes: true, noBackslash: true, charset: "utf8mb3"}},
+		{variables(0, 33), sqlMode{noBackslash: true, charset: "utf8mb3"}},
+		{variables(0, 28), sqlMode{noBackslash: true, unknown: true, charset: "gbk"}},
 		{nil, sqlMode{unknown: true}},
 		{[]byte{1, 2}, sqlMode{unknown: true}},
 		{[]byte{99, 2}, sqlMode{unknown: true}},

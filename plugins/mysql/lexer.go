@@ -31,6 +31,7 @@ type sqlMode struct {
 	// unknown says that the mode is not known, or that the text may be in a
 	// character set whose characters hold the bytes of signs.
 	unknown bool
+	charset string // of the text, empty if that is not known
 }
 
 // Codes of the variables that stand with a statement in the log, and bits of
@@ -78,7 +79,8 @@ func readMode(variables []byte, charsets map[uint64]string) sqlMode {
 			m.ansiQuotes, m.noBackslash = bits&modeANSIQuotes != 0, bits&modeNoBackslash != 0
 			m.emptyIsNull = bits&modeEmptyIsNull != 0
 		case variableCharset:
-			m.unknown = !plainCharset(charsets[uint64(binary.LittleEndian.Uint16(rest))])
+			m.charset = charsets[uint64(binary.LittleEndian.Uint16(rest))]
+			m.unknown = !plainCharset(m.charset)
 			return m
 		}
 		variables = rest[length:]

@@ -56,6 +56,8 @@ type position struct {
 	// prepared are the XA transactions that were prepared and not yet resolved,
 	// in the order of the log. Their rows are read again on resume.
 	prepared []groupID
+	// shadowed are the tapped tables that a session's temporary table has hidden.
+	shadowed []string
 }
 
 // A groupID names an event group of the log: its GTID and, of MariaDB, the one

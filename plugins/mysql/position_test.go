@@ -47,6 +47,12 @@ func survives(t *rapid.T, p position) {
 		}
 		p.advance(g, transactionDigest(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest")))
 	}
+	if rapid.Bool().Draw(t, "shadowed") {
+		p.shadowed = rapid.SliceOfN(rapid.StringN(1, 5, -1), 1, 3).Draw(t, "shadowed tables")
+	}
+	if p.hasLast() && rapid.Bool().Draw(t, "placed") {
+		p.point = logPoint{"log.000001", 4}
+	}
 	q, err := parsePosition(p.encode())
 	if err != nil {
 		t.Fatalf("parse %s: %v", p.encode(), err)

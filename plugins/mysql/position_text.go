@@ -28,7 +28,8 @@ func (p *position) version() string {
 // encode writes the position as text, fields between semicolons: version,
 // executed GTIDs, start of the server, last group, its digest, prepared groups,
 // and, if it is known, where the last group begins as offset and file with a
-// slash between. A group is its GTID, a slash and the GTID before it.
+// slash between; then, if there are any, the tables shadowed, in hexadecimal. A group
+// is its GTID, a slash and the GTID before it.
 func (p *position) encode() tap.Position {
 	b := make([]byte, 0, 192)
 	b = append(append(b, p.version()...), ';')
@@ -49,6 +50,16 @@ func (p *position) encode() tap.Position {
 	if p.point.file != "" && p.hasLast() && !strings.Contains(p.point.file, ";") {
 		b = append(strconv.AppendUint(append(b, ';'), p.point.offset, 10), '/')
 		b = append(b, p.point.file...)
+	} else if len(p.shadowed) > 0 {
+		b = append(b, ';')
+	}
+	for i, name := range p.shadowed {
+		if i == 0 {
+			b = append(b, ';')
+		} else {
+			b = append(b, ',')
+		}
+		b = hex.AppendEncode(b, []byte(name))
 	}
 	return b
 }
@@ -72,7 +83,7 @@ func parsePosition(text tap.Position) (*position, error) {
 
 func (p *position) parse(text string) (err error) {
 	fields := strings.Split(text, ";")
-	if len(fields) != 6 && len(fields) != 7 {
+	if len(fields) < 6 || len(fields) > 8 {
 		return errForm
 	}
 	if err := p.parseExecuted(fields[0], fields[1]); err != nil {
@@ -86,12 +97,28 @@ func (p *position) parse(text string) (err error) {
 			return err
 		}
 	}
-	if len(fields) == 7 {
+	if len(fields) == 8 {
+		if err := p.parseShadowed(fields[7]); err != nil {
+			return err
+		}
+	}
+	if len(fields) == 7 || len(fields) == 8 && fields[6] != "" {
 		if err := p.parsePoint(fields[6]); err != nil {
 			return err
 		}
 	}
 	return p.parsePrepared(fields[5])
+}
+
+func (p *position) parseShadowed(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		name, err := hex.DecodeString(part)
+		if err != nil || len(name) == 0 {
+			return errForm
+		}
+		p.shadowed = append(p.shadowed, string(name))
+	}
+	return nil
 }
 
 func (p *position) parsePrepared(text string) error {

@@ -64,6 +64,9 @@ func (s *stream) setNow(ctx context.Context, announce func(tap.Position) error) 
 	if err != nil {
 		return err
 	}
+	if s.at != nil {
+		at.shadowed = s.at.shadowed
+	}
 	s.at, s.unverified, s.fresh = at, false, true
 	s.place, s.unfound = logPoint{}, ""
 	if err := s.forgetHeld(); err != nil {

@@ -3,6 +3,7 @@ package mysql
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A statementClass is what a statement in the log means to the tap.
@@ -26,6 +27,8 @@ const (
 	statementDatabase
 	// statementIndex changes keys of the tables that it names, no rows.
 	statementIndex
+	// statementTemporary makes a temporary table, which may hide one of its name.
+	statementTemporary
 	// statementRows changes rows that the log does not show.
 	statementRows
 )
@@ -43,6 +46,11 @@ type statement struct {
 	names    []string
 	lexemes  []lexeme // the statement's own, nil if it cannot be read with certainty
 	mode     sqlMode
+	// illegible says that the names are not known.
+	illegible bool
+	// temporary says that the session used temporary tables, not which: the name
+	// of a table may have stood for one of them.
+	temporary bool
 }
 
 // concerns reports whether the statement may concern a table.
@@ -51,9 +59,9 @@ func (s *statement) concerns(schema, table string) bool {
 	inSchema := slices.Contains(s.names, schema)
 	switch s.class {
 	case statementDatabase:
-		return inSchema
-	case statementTable, statementIndex:
-		return slices.Contains(s.names, table) && (inSchema || strings.ToLower(s.database) == schema)
+		return inSchema || s.illegible
+	case statementTable, statementIndex, statementTemporary:
+		return s.illegible || slices.Contains(s.names, table) && (inSchema || strings.ToLower(s.database) == schema)
 	}
 	return s.class == statementRows
 }
@@ -70,19 +78,40 @@ func (s *statement) keys() bool {
 // parseStatement reads a statement of the log that ran in a mode of SQL.
 func parseStatement(database, query []byte, mode sqlMode) *statement {
 	s := &statement{database: string(database), mode: mode}
-	list, sure := scanLexemes(query, mode)
-	if sure {
+	text, legible := decodeStatement(query, mode.charset)
+	s.illegible = !legible
+	list, sure := scanLexemes(text, mode)
+	if sure && legible {
 		s.lexemes = innerLexemes(list)
 	}
 	words := asWords(list).inner()
 	s.title = words.title()
 	s.class = words.classify()
+	s.name(words)
+	if words.is(0, "create") && mode.charset == latin1 && utf8.Valid(query) {
+		s.asUTF8(query)
+	}
+	return s
+}
+
+// asUTF8 reads a statement of a latin1 session as UTF-8: the server writes CREATE
+// TABLE … SELECT anew, in UTF-8 whatever the session had. The names of both
+// readings count.
+func (s *statement) asUTF8(query []byte) {
+	list, sure := scanLexemes(query, s.mode)
+	s.lexemes = nil
+	if sure {
+		s.lexemes = innerLexemes(list)
+	}
+	s.name(asWords(list).inner())
+}
+
+func (s *statement) name(words words) {
 	for _, w := range words {
 		if !slices.Contains(s.names, w.text) {
 			s.names = append(s.names, w.text)
 		}
 	}
-	return s
 }
 
 // A word is an identifier or keyword, in lower case.
@@ -151,6 +180,8 @@ func (w words) classifyDefinition() statementClass {
 			return statementDatabase
 		case w.is(i, "index"):
 			return statementIndex
+		case w.is(i, "temporary") && w.is(0, "create"):
+			return statementTemporary
 		case w.is(i, "temporary", "view", "trigger", "procedure", "function", "event", "user", "role",
 			"server", "sequence", "package", "tablespace", "logfile", "resource", "reference", "instance"):
 			return statementNone

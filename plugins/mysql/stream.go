@@ -362,6 +362,7 @@ func (s *stream) uncovered(t *tap.Table) bool {
 func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *replication.QueryEvent) error {
 	s.open.hash(event.Header, e.Schema, e.Query)
 	statement := parseStatement(e.Schema, e.Query, readMode(e.StatusVars, s.tap.charsets))
+	statement.temporary = event.Header.Flags&temporaryFlag != 0
 	switch statement.class {
 	case statementCommit:
 		return s.end(ctx, event)
@@ -377,6 +378,8 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 		if err := s.complete(statement.class == statementXACommit); err != nil {
 			return err
 		}
+	case statementTemporary:
+		s.shadow(statement)
 	case statementRows:
 		s.open.gap("a statement changed rows that were not logged (a session's binlog_format)")
 	case statementTable, statementDatabase, statementIndex:

@@ -77,6 +77,20 @@ read the table, a row that is inserted then with what an older one held in the
 former is taken for that one, and both are findings, *changed in a gap*. So it is
 while the tap is not running. An update of the older row is none.
 
+## Statements of sessions
+
+A statement that changes a table is read in its session's character set if that is
+utf8mb4, utf8mb3 or latin1. If it is another one and the statement is not all ASCII,
+every table is verified, and what the statement did to rows or columns is a finding.
+
+A session that logs statements instead of rows logs those on its temporary tables
+too, and one of these may have the name of a table that lasts. The server marks such
+statements, and others of procedures that use temporary tables. What a marked ALTER
+TABLE says of columns is believed where the table's columns show it, so that one
+dropped and added again by the same name is verified, and a finding if it holds
+something else. A marked TRUNCATE is not believed for a table whose name a temporary
+one had since the tap first ran; the table is verified.
+
 ## Partitions
 
 The rows of a partition that is dropped, truncated, converted to a table, or

@@ -93,13 +93,19 @@ func (t *there) namedMoves(c *tap.SchemaChange) []tap.Moved {
 	}
 	moved := slices.DeleteFunc(slices.Clone(c.Moved), unnamed)
 	now := columnNames(c.Table.Columns)
+	from := func(name string) bool {
+		return slices.ContainsFunc(c.Moved, func(m tap.Moved) bool { return strings.EqualFold(m.From, name) })
+	}
+	to := func(name string) bool {
+		return slices.ContainsFunc(c.Moved, func(m tap.Moved) bool { return strings.EqualFold(m.To, name) })
+	}
 	for _, name := range t.columns {
-		if !covers(now, []string{name}) {
+		if !covers(now, []string{name}) && !from(name) {
 			moved = append(moved, tap.Moved{From: name})
 		}
 	}
 	for _, name := range now {
-		if !covers(t.columns, []string{name}) {
+		if !covers(t.columns, []string{name}) && !to(name) {
 			moved = append(moved, tap.Moved{To: name})
 		}
 	}
