@@ -15,14 +15,17 @@ import (
 // of what a snapshot shows. A row that is read as it was before what the stream
 // has delivered of it would be taken for one that was put back, so no read shows
 // one. Of most transactions the place of the snapshot in the log tells whether it
-// shows them. XA COMMIT is carried out later than the server tells that place:
-// for as long as the server lists the transaction as prepared. MySQL tells no
+// shows them. XA COMMIT is carried out a moment later than the server tells that
+// place: until it no longer lists the transaction as prepared. MySQL tells no
 // place, but adds a transaction to those executed once its engine has committed.
 
 const (
 	// showPatience is how long a transaction may take from its entry in the log
 	// until it is shown; a writer that waits for a replica takes longer.
 	showPatience = time.Second
+	// xaPatience is how long a snapshot may be behind XA COMMIT and not show what
+	// that committed.
+	xaPatience = 10 * time.Second
 	// showPoll is how often is looked whether it is shown.
 	showPoll = 5 * time.Millisecond
 )
@@ -30,13 +33,25 @@ const (
 // beginAt opens a snapshot that shows everything that the stream has delivered
 // by now; its error is tap.ErrBusy if the server takes long to show it.
 func (t *Tap) beginAt(ctx context.Context) (*snapshot, error) {
-	least := t.fences.least()
-	if err := t.awaitXA(ctx); err != nil {
-		return nil, err
-	}
+	least, asked := t.fences.least(), t.fences.unfinished()
 	if err := t.awaitExecuted(ctx); err != nil {
 		return nil, err
 	}
+	if len(asked) > 0 { // no snapshot is held open meanwhile
+		s, err := t.beginBehind(ctx, least)
+		if err != nil {
+			return nil, err
+		}
+		s.end()
+		if err := t.awaitXA(ctx, asked); err != nil {
+			return nil, err
+		}
+	}
+	return t.beginBehind(ctx, least)
+}
+
+// beginBehind opens a snapshot at a point or behind it.
+func (t *Tap) beginBehind(ctx context.Context, least logPoint) (*snapshot, error) {
 	s, err := begin(ctx, t.db, t.dialect)
 	if err != nil {
 		return nil, err
@@ -76,22 +91,33 @@ func (t *Tap) awaitExecuted(ctx context.Context) error {
 	})
 }
 
-// awaitXA waits until the XA transactions delivered so far are carried out.
-func (t *Tap) awaitXA(ctx context.Context) error {
-	asked := t.fences.unfinished()
-	return awaitShown(ctx, func() (bool, error) {
-		if len(asked) == 0 {
-			return true, nil
-		}
+// awaitXA waits until XA transactions that the stream has delivered are carried
+// out, once snapshots are behind their XA COMMIT: a session that waits for a
+// replica is not there yet, or has carried its transaction out. The server lists
+// nothing but xids, and one that was committed may be prepared anew, past the log
+// too (SET sql_log_bin=0). So what is listed for xaPatience is another
+// transaction; nobody may hold reads up by leaving such a one open.
+func (t *Tap) awaitXA(ctx context.Context, asked []xid) error {
+	poll := time.NewTicker(showPoll)
+	defer poll.Stop()
+	for began := time.Now(); ; {
 		prepared, err := preparedNow(ctx, t.db)
 		if err != nil {
-			return false, err
+			return err
 		}
-		t.fences.committed(func(x xid) bool { return slices.Contains(asked, x) && !prepared[x] })
+		late := time.Since(began) > xaPatience
+		t.fences.committed(func(x xid) bool { return slices.Contains(asked, x) && (late || !prepared[x]) })
 		left := t.fences.unfinished()
-		asked = slices.DeleteFunc(asked, func(x xid) bool { return !slices.Contains(left, x) })
-		return len(asked) == 0, nil
-	})
+		asked = slices.DeleteFunc(asked, func(x xid) bool { return late || !slices.Contains(left, x) })
+		if len(asked) == 0 {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // awaitShown polls until a condition holds; its error is tap.ErrBusy if it does

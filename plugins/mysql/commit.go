@@ -33,6 +33,9 @@ func (s *stream) end(ctx context.Context, event *replication.BinlogEvent) error 
 		return err
 	}
 	s.tap.fences.deliver(logPoint{file: s.point.file, offset: ended}, x.gtid)
+	if x.xa.completed && !x.rows.empty() {
+		s.tap.fences.deliverXA(x.xa.xid)
+	}
 	if err := s.changes(x); err != nil {
 		return err
 	}

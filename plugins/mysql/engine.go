@@ -41,6 +41,10 @@ func (d *definition) refusedEngine() string {
 // snapshots reports whether the engine shows a snapshot's moment.
 func (d *definition) snapshots() bool { return d.engine == engineInnoDB }
 
+// lasting reports whether the engine keeps what a transaction changed that is
+// rolled back.
+func (d *definition) lasting() bool { return d.engine == engineMyISAM || d.engine == engineAria }
+
 // addEngineNotes says what an engine without transactions makes of writes.
 func (d *definition) addEngineNotes() {
 	if d.refused == "" && !d.snapshots() {

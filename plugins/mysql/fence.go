@@ -61,7 +61,8 @@ func (f *fences) unknown() {
 // come: by then the oldest of them have long been carried out.
 const mostCommitting = 4096
 
-// deliverXA notes that the sink is about to get the rows of an XA transaction.
+// deliverXA notes that the sink is about to get the rows of an XA transaction; its
+// XA COMMIT is delivered by then, so that whoever waits for it knows its place.
 func (f *fences) deliverXA(x xid) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

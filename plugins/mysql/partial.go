@@ -37,7 +37,7 @@ func (s *shape) imaged(rows *replication.RowsEvent) *shape {
 // without returns the shape of rows that have the columns of two bitmaps; there
 // is no second one but for updates.
 func (s *shape) without(first, second []byte) *shape {
-	made := &shape{table: s.table, columns: s.columnsOf(first)}
+	made := &shape{table: s.table, lasting: s.lasting, columns: s.columnsOf(first)}
 	for i := range s.columns {
 		c := &s.columns[i]
 		if !hasBit(first, i) && (!c.omitted || c.rowEnd) {

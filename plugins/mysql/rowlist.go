@@ -35,7 +35,13 @@ type rowList struct {
 	memory int      // bytes that events hold
 	shapes []*shape // each once, in the order in which they came
 	file   *spillFile
+	count  int      // of the events that were added
+	undone []undone // in their order; none overlap
 }
+
+// An undone is the events from a number on, before another, that the session
+// took back. Those of tables without transactions stay.
+type undone struct{ from, before int }
 
 func (l *rowList) empty() bool { return len(l.shapes) == 0 }
 
@@ -45,6 +51,7 @@ func (l *rowList) add(r rowEvent) {
 		l.shapes = append(l.shapes, r.shape)
 	}
 	l.events = append(l.events, r)
+	l.count++
 	l.memory += len(r.body) + rowOverhead
 }
 
@@ -74,16 +81,35 @@ func spillError(directory string, err error) error {
 		"or name another directory in the setting spill_directory", directory, err)
 }
 
-// each calls f with the events in order. An event that f was called with may be
-// kept, its bytes are not used again.
+// undo takes back the events from a number on, counted from 0.
+func (l *rowList) undo(from int) {
+	for n := len(l.undone); n > 0 && l.undone[n-1].from >= from; n-- {
+		l.undone = l.undone[:n-1]
+	}
+	l.undone = append(l.undone, undone{from, l.count})
+}
+
+// each calls f with the events that were not undone, in order. An event that f
+// was called with may be kept, its bytes are not used again.
 func (l *rowList) each(f func(*rowEvent) error) error {
+	number, left := -1, l.undone
+	valid := func(r *rowEvent) error {
+		number++
+		for len(left) > 0 && left[0].before <= number {
+			left = left[1:]
+		}
+		if len(left) > 0 && left[0].from <= number && !r.shape.lasting {
+			return nil
+		}
+		return f(r)
+	}
 	if l.file != nil {
-		if err := l.file.each(l.shapes, f); err != nil {
+		if err := l.file.each(l.shapes, valid); err != nil {
 			return err
 		}
 	}
 	for i := range l.events {
-		if err := f(&l.events[i]); err != nil {
+		if err := valid(&l.events[i]); err != nil {
 			return err
 		}
 		l.events[i].body = nil
@@ -94,7 +120,7 @@ func (l *rowList) each(f func(*rowEvent) error) error {
 // clear forgets all events. It keeps the memory for the next ones.
 func (l *rowList) clear() error {
 	l.forgetEvents()
-	l.shapes = l.shapes[:0]
+	l.shapes, l.undone, l.count = l.shapes[:0], l.undone[:0], 0
 	if l.file == nil {
 		return nil
 	}

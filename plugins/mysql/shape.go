@@ -53,6 +53,8 @@ type shape struct {
 	// exact says that the definition known when the shape was made agrees with
 	// the log; otherwise the tap reads what was written before a later ALTER.
 	exact bool
+	// lasting says that the table's engine has no transactions to roll back.
+	lasting bool
 	// unreadable says why rows of this shape cannot be read at all.
 	unreadable string
 	// since is when the table got the form that the log does not tell, in Unix
@@ -88,10 +90,10 @@ type wireColumn struct {
 // temporal types, the key).
 func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
 	if !m.named {
-		return &shape{exact: true, table: d.table(), unreadable: "rows were logged without the names of their columns: " +
+		return &shape{exact: true, lasting: d.lasting(), table: d.table(), unreadable: "rows were logged without the names of their columns: " +
 			"SET GLOBAL binlog_row_metadata=FULL"}
 	}
-	s := &shape{exact: true, columns: make([]wireColumn, len(m.columns))}
+	s := &shape{exact: true, lasting: d.lasting(), columns: make([]wireColumn, len(m.columns))}
 	for i := range s.columns {
 		c := &s.columns[i]
 		*c = newWireColumn(&m.columns[i], charsets)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,23 +16,29 @@ import (
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
-// TestARowListGivesBackWhatWasAdded: whatever of it was spilled, and when.
+// TestARowListGivesBackWhatWasAdded and not undone: whatever of it was spilled,
+// and when.
 func TestARowListGivesBackWhatWasAdded(t *testing.T) {
 	directory := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		shapes := []*shape{{table: &tap.Table{Name: "a"}}, {table: &tap.Table{Name: "b"}}, {table: &tap.Table{Name: "c"}}}
+		shapes := []*shape{{table: &tap.Table{Name: "a"}}, {table: &tap.Table{Name: "b"}}, {table: &tap.Table{Name: "c"}, lasting: true}}
 		var list rowList
 		for range 2 { // a list that was cleared is as good as new
 			var want []rowEvent
+			var numbers []int // of those wanted
 			for range rapid.IntRange(0, 20).Draw(t, "events") {
 				r := rowEvent{shape: rapid.SampledFrom(shapes).Draw(t, "shape"), op: tap.Op(rapid.IntRange(1, 3).Draw(t, "op")),
 					body: rapid.SliceOfN(rapid.Byte(), 1, 400).Draw(t, "body"), time: time.Unix(int64(rapid.Uint32().Draw(t, "time")), 0).UTC()}
-				want = append(want, r)
+				want, numbers = append(want, r), append(numbers, list.count)
 				list.add(r)
 				if rapid.IntRange(0, 4).Draw(t, "spill") == 0 {
 					if err := list.spill(directory); err != nil {
 						t.Fatal(err)
 					}
+				}
+				if from := rapid.IntRange(0, 3*list.count).Draw(t, "undone"); from < list.count && !inUndone(&list, from) {
+					list.undo(from)
+					want, numbers = withoutUndone(want, numbers, from)
 				}
 			}
 			var got []rowEvent
@@ -50,6 +57,22 @@ func TestARowListGivesBackWhatWasAdded(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in the directory: %v, %v", left, err)
 	}
+}
+
+// inUndone reports whether a place is among what was undone, where no savepoint
+// is left.
+func inUndone(l *rowList, at int) bool {
+	return slices.ContainsFunc(l.undone, func(u undone) bool { return u.from < at && at < u.before })
+}
+
+// withoutUndone returns what is left, by undoing from a number on.
+func withoutUndone(events []rowEvent, numbers []int, from int) (left []rowEvent, of []int) {
+	for i, r := range events {
+		if numbers[i] < from || r.shape.lasting {
+			left, of = append(left, r), append(of, numbers[i])
+		}
+	}
+	return left, of
 }
 
 // TestASpillFileHoldsNoRowInTheClear and has no name.

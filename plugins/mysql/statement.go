@@ -31,6 +31,10 @@ const (
 	statementTemporary
 	// statementRows changes rows that the log does not show.
 	statementRows
+	// statementSavepoint sets a savepoint; statementRollbackTo undoes what the
+	// transaction changed since.
+	statementSavepoint
+	statementRollbackTo
 )
 
 // A statement is a statement of the log, read as far as the tap must.
@@ -145,8 +149,12 @@ func (w words) classify() statementClass {
 		return statementRows // ANALYZE runs the statement that follows
 	case w.is(0, "begin"), w.is(0, "xa") && w.is(1, "start", "begin"):
 		return statementBegin
-	case w.is(0, "start", "savepoint", "release"), w.is(0, "rollback") && w.is(1, "to"):
+	case w.is(0, "start", "release"):
 		return statementNone
+	case w.is(0, "savepoint"):
+		return statementSavepoint
+	case w.is(0, "rollback") && w.is(1, "to"):
+		return statementRollbackTo
 	case w.is(0, "commit"):
 		return statementCommit
 	case w.is(0, "rollback"):

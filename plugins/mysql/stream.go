@@ -371,6 +371,12 @@ func (s *stream) query(ctx context.Context, event *replication.BinlogEvent, e *r
 			return err
 		}
 		return s.end(ctx, event)
+	case statementSavepoint:
+		s.open.setSavepoint(statement)
+	case statementRollbackTo:
+		if err := s.open.rollbackTo(statement); err != nil {
+			return err
+		}
 	case statementBegin:
 		s.open.standalone = false
 	case statementXACommit, statementXARollback:

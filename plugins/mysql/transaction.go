@@ -24,6 +24,7 @@ type transaction struct {
 	resolves   gtid // the XA PREPARE that this group completes, if it is held
 	time       time.Time
 	rows       rowList
+	savepoints []savepoint
 	// statements are those that may concern tapped tables.
 	statements []*statement
 	gaps       []tap.Gap

@@ -147,8 +147,5 @@ func (s *stream) complete(committed bool) error {
 		return held.rows.clear()
 	}
 	x.rows, x.gaps = held.rows, held.gaps
-	if !x.rows.empty() && !x.gtid.isMySQL() {
-		s.tap.fences.deliverXA(x.xa.xid)
-	}
 	return nil
 }

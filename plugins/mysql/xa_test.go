@@ -184,3 +184,54 @@ func TestXAThatIsNotWholeIsAGapAtItsCommit(t *testing.T) {
 	xa(t, s, "'b'", partial, "PREPARE", "COMMIT")
 	r.awaitGap(t, "in part only")
 }
+
+// TestAnXIDThatIsPreparedAnewPastTheLogKeepsNoReadBack: the one that the log has
+// under it was committed.
+func TestAnXIDThatIsPreparedAnewPastTheLogKeepsNoReadBack(t *testing.T) {
+	t.Parallel()
+	s := xaServer(t)
+	m := open(t, s, "emr.t")
+	r := stream(t, m, nil)
+	xa(t, s, "'a'", insert(1), "PREPARE", "COMMIT")
+	r.awaitChanges(t, 1)
+	anew := []string{"SET sql_log_bin=0", "XA START 'a'", "INSERT INTO emr.other VALUES (1)", "XA END 'a'", "XA PREPARE 'a'"}
+	if err := writeInSession(t.Context(), s, anew...); err != nil {
+		t.Fatal(err)
+	}
+	chunk := untilCalm(t, func() (tap.Chunk, error) { return m.Scan(t.Context(), "emr.t", nil, 10) })
+	if len(chunk.Rows) != 1 {
+		t.Errorf("scan shows %v, want the row that was committed", chunk.Rows)
+	}
+	r.awaitFence(t, chunk.Fence)
+}
+
+// TestAReadWaitsForAnXACommitThatWaitsForAReplica: longer than for one that
+// waits for nothing.
+func TestAReadWaitsForAnXACommitThatWaitsForAReplica(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for a timeout of the server")
+	}
+	s := start(t, "--rpl-semi-sync-master-wait-point=AFTER_SYNC")
+	s.Exec("CREATE TABLE emr.t (id INT PRIMARY KEY, v INT)", "INSERT INTO emr.t VALUES (1, 1)")
+	m := open(t, s, "emr.t")
+	r := stream(t, m, nil)
+	xa(t, s, "'a'", []string{"UPDATE emr.t SET v = 2"}, "PREPARE")
+	s.Exec("SET GLOBAL rpl_semi_sync_master_timeout=13000", "SET GLOBAL rpl_semi_sync_master_enabled=1")
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Admin().Exec("XA COMMIT 'a'")
+		done <- err
+	}()
+	r.awaitChanges(t, 1)
+	if v := s.QueryString("SELECT v FROM emr.t"); v != "1" {
+		t.Fatalf("the server shows v = %s at once, and the test shows nothing", v)
+	}
+	chunk := untilCalm(t, func() (tap.Chunk, error) { return m.Scan(t.Context(), "emr.t", nil, 10) })
+	if len(chunk.Rows) != 1 || show(chunk.Rows[0].Cells) != "1|2" {
+		t.Errorf("scan shows %v, and the stream has delivered 1|2 before it", chunk.Rows)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
