@@ -90,7 +90,7 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 	}
 	defer s.meter.End()
 	var left map[string]bool
-	for read := uint64(0); ; {
+	for read, readings := uint64(0), 1; ; readings++ {
 		after, err := s.snapshotAfter(table)
 		if err != nil {
 			return err
@@ -112,6 +112,9 @@ func (s *session) snapshot(ctx context.Context, table string) error {
 		}
 		if err != nil {
 			return fmt.Errorf("snapshot of %s: %w", table, err)
+		}
+		if !done && rows.Numbered(chunk.Table) && readings >= wholeReadings {
+			return fmt.Errorf("snapshot of %s: in each of %d readings %w", table, readings, errReadAnew)
 		}
 		if !rows.Numbered(chunk.Table) {
 			read += uint64(len(chunk.Rows))

@@ -15,6 +15,10 @@ import (
 // and held in memory.
 const wholeRows = 100_000
 
+// wholeReadings bounds how often such a table is read, one reading after the other,
+// because its rows changed meanwhile: other tables wait.
+const wholeReadings = 300
+
 // numbered reports whether a table's rows have no key of their own, as far as the
 // stream has told.
 func (s *session) numbered(table string) bool {

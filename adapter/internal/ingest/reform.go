@@ -63,13 +63,9 @@ func (a *applier) reforming(t *tap.Table, former []string, leaf uint64) error {
 	return a.buryAll(t.Name)
 }
 
-// reformTries bounds how often a table is read anew, one reading after the other,
-// because its rows changed meanwhile: other tables wait.
-const reformTries = 10
-
 // reform gives the rows of a table the keys that they have now.
 func (s *session) reform(ctx context.Context, table string) error {
-	for range reformTries {
+	for range wholeReadings {
 		s.mu.Lock()
 		leaf, pending := s.reforms[table]
 		s.mu.Unlock()
@@ -85,7 +81,7 @@ func (s *session) reform(ctx context.Context, table string) error {
 			return fmt.Errorf("find which rows have other keys in %s: %w", table, err)
 		}
 	}
-	return fmt.Errorf("find which rows have other keys in %s: in each of %d readings %w", table, reformTries, errReadAnew)
+	return fmt.Errorf("find which rows have other keys in %s: in each of %d readings %w", table, wholeReadings, errReadAnew)
 }
 
 // A reformer is one try to give rows the keys that they have now.
