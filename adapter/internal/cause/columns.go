@@ -3,6 +3,7 @@ package cause
 import (
 	"slices"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -18,17 +19,17 @@ func (s *Shape) moves() bool {
 }
 
 // Place returns where a column that a version was committed with stands among
-// the columns that the table has as it was read, before a place in the log; -1 if
-// it is not there. Dropped says that the source told so. A source that does not
+// the columns that the table has as it was read within a window; -1 if it is not
+// there. Dropped says that the source told so. A source that does not
 // tell columns is believed to have dropped those that its last shape lacks.
-func (b *Book) Place(table string, version uint64, name string, columns []row.Column, before uint64) (at int, dropped bool) {
+func (b *Book) Place(table string, version uint64, name string, columns []row.Column, w recordlog.Window) (at int, dropped bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	h := b.tables[table]
 	if h == nil {
 		return find(columns, name), false
 	}
-	shapes := until(h.after(version, before), columns)
+	shapes := until(h.after(version, w.To), columns, w.From)
 	names := []string{name}
 	for _, s := range shapes {
 		if name = s.moved(name); name == "" {
@@ -45,10 +46,12 @@ func (b *Book) Place(table string, version uint64, name string, columns []row.Co
 }
 
 // until leaves out the shapes that came after the one that a table was read in,
-// where that can be told.
-func until(shapes []*Shape, columns []row.Column) []*Shape {
+// where that can be told. Those that were told before the read began were in force
+// by then, whatever columns they have: of a statement that the tap is behind, the
+// definition may be a later one's.
+func until(shapes []*Shape, columns []row.Column, from uint64) []*Shape {
 	for i, s := range slices.Backward(shapes) {
-		if slices.Equal(s.Columns, columns) {
+		if s.Leaf < from || slices.Equal(s.Columns, columns) {
 			return shapes[:i+1]
 		}
 	}
@@ -67,16 +70,16 @@ type Arrival struct {
 	Converted bool
 }
 
-// Arrived says how a column came that the table has as it was read, before a
-// place in the log, and that a version does not have.
-func (b *Book) Arrived(table string, version uint64, name string, columns []row.Column, before uint64) Arrival {
+// Arrived says how a column came that the table has as it was read within a window,
+// and that a version does not have.
+func (b *Book) Arrived(table string, version uint64, name string, columns []row.Column, w recordlog.Window) Arrival {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	h := b.tables[table]
 	if h == nil {
 		return Arrival{Told: !b.exact}
 	}
-	shapes := until(h.after(version, before), columns)
+	shapes := until(h.after(version, w.To), columns, w.From)
 	for i, s := range slices.Backward(shapes) {
 		m := s.came(name)
 		switch {

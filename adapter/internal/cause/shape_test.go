@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/cause"
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -25,6 +26,36 @@ func TestAStoredShapeIsTheSame(t *testing.T) {
 	got, err := cause.ParseShape(want.Append(nil))
 	if diff := cmp.Diff(want, got, cmp.Comparer(row.Equal)); err != nil || diff != "" {
 		t.Errorf("(-want +got)\n%s: %v", diff, err)
+	}
+}
+
+// A stream that is behind tells statements with the definitions of later ones: what
+// was told before a row was read holds whatever columns it came with.
+func TestShapesWithLaterDefinitionsHold(t *testing.T) {
+	five := row.NewInt(5)
+	book := cause.NewBook()
+	book.SetColumnsTold(true)
+	for _, s := range []*cause.Shape{
+		{Leaf: 10, Columns: columns("id", "v"), Moved: []tap.Moved{{From: "u", To: "v"}, {To: "n", Holds: &five}}},
+		{Leaf: 20, Columns: columns("id", "v", "n"), Moved: []tap.Moved{{From: "n"}}},
+		{Leaf: 30, Columns: columns("id", "v"), Moved: []tap.Moved{{To: "n", Holds: &five}}},
+	} {
+		s.Table = "t"
+		book.AddShape(s)
+	}
+	w := recordlog.Window{From: 40, To: 40}
+	if a := book.Arrived("t", 1, "n", columns("id", "v", "n"), w); !a.Told || a.Holds == nil || !row.Equal(*a.Holds, five) {
+		t.Errorf("the column that came again: %+v", a)
+	}
+	if at, dropped := book.Place("t", 15, "n", columns("id", "v"), w); at >= 0 || !dropped {
+		t.Errorf("the column that went: place %d, dropped %t", at, dropped)
+	}
+	// Of what was told while a row was read, only that holds which it shows.
+	book.AddShape(&cause.Shape{Table: "t", Leaf: 50, Columns: columns("id", "n"), Moved: []tap.Moved{{From: "v"}}})
+	for from, want := range map[uint64]int{45: 1, 60: -1} {
+		if at, _ := book.Place("t", 15, "v", columns("id", "v"), recordlog.Window{From: from, To: 60}); at != want {
+			t.Errorf("read from %d on: place %d", from, at)
+		}
 	}
 }
 
@@ -56,7 +87,7 @@ func TestAColumnArrivedWhereItCame(t *testing.T) {
 		{"v", 31, true, &six}, {"v", 41, true, &six}, {"V", 51, true, &six}, {"x", 31, false, nil}, {"x", 51, true, nil},
 		{"u", 61, true, nil}, {"w", 61, false, nil}, {"v", 61, false, nil},
 	} {
-		a := book.Arrived("t", 1, c.name, columns("other"), c.before)
+		a := book.Arrived("t", 1, c.name, columns("other"), recordlog.Window{To: c.before})
 		if a.Told != c.told || !cmp.Equal(a.Holds, c.holds, cmp.Comparer(row.Equal)) {
 			t.Errorf("%s before %d: %+v", c.name, c.before, a)
 		}

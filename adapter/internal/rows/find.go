@@ -98,7 +98,7 @@ func (f *Finder) Find(e *recordlog.Entry) (place int, ok bool, err error) {
 		s.column[at] = -1
 	}
 	for n, c := range e.Header.Columns {
-		if at := f.comparer.now(e, n, f.table, f.window.To); at >= 0 {
+		if at := f.comparer.now(e, n, f.table, f.window); at >= 0 {
 			s.column[at], s.converted[at] = n, f.comparer.converted(e, c)
 		}
 	}
@@ -115,13 +115,13 @@ func (c *Comparer) converted(e *recordlog.Entry, column row.Column) bool {
 	return converted
 }
 
-// now returns where column n of a version stands in a table as it was read before a
-// place in the log, -1 if it is not there.
-func (c *Comparer) now(e *recordlog.Entry, n int, t *tap.Table, before uint64) int {
+// now returns where column n of a version stands in a table as it was read within a
+// window, -1 if it is not there.
+func (c *Comparer) now(e *recordlog.Entry, n int, t *tap.Table, w recordlog.Window) int {
 	if c.book == nil {
 		return stands(t.Columns, e.Header.Columns, n)
 	}
-	at, _ := c.book.Place(t.Name, e.Header.Index, e.Header.Columns[n].Name, t.Columns, before)
+	at, _ := c.book.Place(t.Name, e.Header.Index, e.Header.Columns[n].Name, t.Columns, w)
 	return at
 }
 

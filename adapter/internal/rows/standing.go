@@ -31,7 +31,7 @@ func (c *Comparer) Matches(e *recordlog.Entry, t *tap.Table, cells []row.Value) 
 	if e.Header.Op == commit.Delete {
 		return false, nil
 	}
-	i, err := c.image(e, t, cells, always)
+	i, err := c.image(e, t, cells, recordlog.Window{To: always})
 	if err != nil {
 		return false, err
 	}
@@ -47,7 +47,7 @@ func (c *Comparer) standing(e *recordlog.Entry, t *tap.Table, cells []row.Value,
 	if e.Header.Op == commit.Delete {
 		return Standing{}, nil
 	}
-	i, err := c.image(e, t, cells, w.To)
+	i, err := c.image(e, t, cells, w)
 	if err != nil {
 		return Standing{}, err
 	}
@@ -89,7 +89,7 @@ func (c *Comparer) Gone(e *recordlog.Entry, w recordlog.Window) (m Standing, mov
 	if c.book == nil || !c.book.Since(e.Header.Table, e.Header.Index) {
 		return Standing{}, nil, nil
 	}
-	i, err := c.image(e, nil, nil, always)
+	i, err := c.image(e, nil, nil, recordlog.Window{To: always})
 	if err != nil {
 		return Standing{}, nil, err
 	}
@@ -113,19 +113,20 @@ type image struct {
 	digests    []commit.Digest
 	cells      []row.Value // in the version's columns' order
 	salts      []commit.Salt
-	lost       []bool   // columns of the version that the table no longer has
-	dropped    []bool   // those of which the source told it
-	added      []string // columns that the table has otherwise than was told
-	before     uint64   // what the log holds from here on was told after the read
-	converted  bool     // a column was found equal only after it was converted back
+	lost       []bool           // columns of the version that the table no longer has
+	dropped    []bool           // those of which the source told it
+	added      []string         // columns that the table has otherwise than was told
+	window     recordlog.Window // of the read
+	converted  bool             // a column was found equal only after it was converted back
 }
 
 // always is a place behind all that the log holds.
 const always = ^uint64(0)
 
-// image makes the image of a row that was read before a place in the log; with no table, one of which nothing is known. An
-// image of a row of which nothing was told is good until the next one.
-func (c *Comparer) image(e *recordlog.Entry, t *tap.Table, cells []row.Value, before uint64) (*image, error) {
+// image makes the image of a row that was read within a window; with no table, one
+// of which nothing is known. An image of a row of which nothing was told is good
+// until the next one.
+func (c *Comparer) image(e *recordlog.Entry, t *tap.Table, cells []row.Value, w recordlog.Window) (*image, error) {
 	if c.book == nil || !c.book.Since(e.Header.Table, e.Header.Index) {
 		return c.bare(e, t, cells)
 	}
@@ -133,7 +134,7 @@ func (c *Comparer) image(e *recordlog.Entry, t *tap.Table, cells []row.Value, be
 	if err != nil {
 		return nil, err
 	}
-	i := &image{entry: e, told: true, before: before, salts: commit.Salts(k, len(e.Digests))}
+	i := &image{entry: e, told: true, window: w, salts: commit.Salts(k, len(e.Digests))}
 	if t == nil {
 		return i, nil
 	}
@@ -147,7 +148,7 @@ func (c *Comparer) bare(e *recordlog.Entry, t *tap.Table, cells []row.Value) (*i
 	if err != nil {
 		return nil, err
 	}
-	c.scratch = image{entry: e, before: always}
+	c.scratch = image{entry: e, window: recordlog.Window{To: always}}
 	return &c.scratch, c.digest(&c.scratch, k, t, cells)
 }
 
@@ -189,7 +190,7 @@ func (c *Comparer) place(i *image, t *tap.Table, cells []row.Value) (fits bool) 
 	for n, want := range columns {
 		at, dropped := stands(t.Columns, columns, n), false
 		if i.told {
-			at, dropped = c.book.Place(t.Name, i.entry.Header.Index, want.Name, t.Columns, i.before)
+			at, dropped = c.book.Place(t.Name, i.entry.Header.Index, want.Name, t.Columns, i.window)
 		}
 		cell := row.Null()
 		if at >= 0 {
@@ -218,7 +219,7 @@ func (c *Comparer) added(i *image, t *tap.Table, cells []row.Value) []string {
 			continue
 		}
 		name := t.Columns[at].Name
-		if !arrivedSo(c.book.Arrived(t.Name, i.entry.Header.Index, name, t.Columns, i.before), cells[at]) {
+		if !arrivedSo(c.book.Arrived(t.Name, i.entry.Header.Index, name, t.Columns, i.window), cells[at]) {
 			names = append(names, name)
 		}
 	}
@@ -350,7 +351,7 @@ func (c *Comparer) describe(e *recordlog.Entry, t *tap.Table, cells []row.Value,
 		out.State = Resurrected
 		return out, nil
 	}
-	i, err := c.image(e, t, cells, w.To)
+	i, err := c.image(e, t, cells, w)
 	if err != nil {
 		return out, err
 	}
@@ -407,7 +408,7 @@ func (c *Comparer) nearest(i *image, ways []cause.Outcome) cause.Outcome {
 // had, and the one that it may have since. Of a row that can stand in one way
 // alone, that way comes with them.
 func (c *Comparer) Concerned(e *recordlog.Entry, size uint64) (keys [][]row.Value, must *Standing, err error) {
-	i, err := c.image(e, nil, nil, always)
+	i, err := c.image(e, nil, nil, recordlog.Window{To: always})
 	if err != nil || !i.told {
 		return nil, nil, err
 	}
