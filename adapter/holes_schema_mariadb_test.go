@@ -68,6 +68,9 @@ func movedHoles() []hole {
 		onTable(hole{name: "ADD then DROP", cause: []string{`ALTER TABLE @ ADD COLUMN n INT DEFAULT 5`, `UPDATE @ SET n = 6 WHERE id < 9`,
 			`ALTER TABLE @ DROP COLUMN n`, `ALTER TABLE @ ADD COLUMN n INT DEFAULT 5`, `UPDATE @ SET n = 7 WHERE id > 9`, `ALTER TABLE @ DROP COLUMN n`},
 			edit: []string{forgeV}, edited: []string{"history broken @ 3 v"}}, "added_and_dropped", idAndV),
+		onTable(hole{name: "a row that is put back as it was before its key changed", cause: []string{
+			`ALTER TABLE @ ADD COLUMN n INT NOT NULL DEFAULT 4, DROP PRIMARY KEY, ADD PRIMARY KEY (id, n)`, `DELETE FROM @ WHERE id = 5`},
+			edit: []string{`INSERT INTO @ VALUES (5, 'v5', 4)`}, late: true, edited: []string{"found @ [5,4] "}}, "put_back", idAndV),
 		onTable(hole{name: "several at once", cause: []string{`ALTER TABLE @ ADD COLUMN a INT, CHANGE v x TEXT, DROP w`, `INSERT INTO @ VALUES (21, 'x', 1)`,
 			`ALTER TABLE @ RENAME COLUMN x TO y, MODIFY a BIGINT`, `UPDATE @ SET a = 3 WHERE id = 5`},
 			edit: []string{forgeV}, edited: found}, "several", idVAndW),

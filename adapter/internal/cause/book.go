@@ -17,6 +17,7 @@ type Book struct {
 	mu     sync.RWMutex
 	tables map[string]*history
 	exact  bool
+	missed map[uint64]bool
 }
 
 // SetColumnsTold says that every column that comes, goes or gets another name is
@@ -28,7 +29,28 @@ func (b *Book) SetColumnsTold(told bool) {
 }
 
 // NewBook returns an empty Book.
-func NewBook() *Book { return &Book{tables: make(map[string]*history)} }
+func NewBook() *Book {
+	return &Book{tables: make(map[string]*history), missed: make(map[uint64]bool)}
+}
+
+// SetMissed says whether a version's row has lost its key to another one and was not
+// found under the one that it must have instead.
+func (b *Book) SetMissed(version uint64, missed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if missed {
+		b.missed[version] = true
+	} else {
+		delete(b.missed, version)
+	}
+}
+
+// Missed reports whether it has.
+func (b *Book) Missed(version uint64) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.missed[version]
+}
 
 // history is what was told of one table and is not forgotten.
 type history struct {

@@ -160,6 +160,7 @@ func (s *session) resolve(before uint64, last bool) (progress bool, err error) {
 				}
 			}
 			b.Set(d.name(), nil)
+			s.missing(d, false)
 			progress = true
 		}
 		return f.flush()
@@ -193,9 +194,22 @@ func (s *session) displaced(b *recordlog.Batch, t *tap.Table, key []row.Value, v
 	if err != nil {
 		return err
 	}
+	s.doubt(b, d)
+	return nil
+}
+
+// doubt keeps a doubt.
+func (s *session) doubt(b *recordlog.Batch, d *doubt) {
 	b.Set(d.name(), d.append(nil))
 	s.doubts = append(s.doubts, d)
-	return nil
+	s.missing(d, true)
+}
+
+// missing tells the book whether a doubt is of a row that is missed.
+func (s *session) missing(d *doubt, yes bool) {
+	if d.before == nil {
+		s.book.SetMissed(d.version, yes)
+	}
 }
 
 // missed returns the versions of a table's rows that must be found under another
@@ -231,6 +245,7 @@ func (s *session) caughtUp(b *recordlog.Batch, version uint64) {
 		found := d.before == nil && d.version == version
 		if found {
 			b.Set(d.name(), nil)
+			s.missing(d, false)
 		}
 		return found
 	})

@@ -277,8 +277,7 @@ func (a *applier) doubted(c *tap.Change, key []byte, e *recordlog.Entry, d rows.
 	if one.finding, err = a.broke(c.Table, key, e, d, detail); err != nil {
 		return err
 	}
-	a.batch.Set(one.name(), one.append(nil))
-	a.doubts = append(a.doubts, one)
+	a.doubt(a.batch, one)
 	return nil
 }
 

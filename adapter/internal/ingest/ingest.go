@@ -156,6 +156,9 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 	if s.doubts, err = readDoubts(i.log); err != nil {
 		return nil, err
 	}
+	for _, d := range s.doubts {
+		s.missing(d, true)
+	}
 	if s.reforms, err = readReforms(i.log); err != nil {
 		return nil, err
 	}

@@ -169,6 +169,13 @@ func (c *Comparer) Former(t *tap.Table, cells []row.Value, w recordlog.Window) (
 		if e == nil || e.Header.Op == commit.Delete {
 			continue
 		}
+		past, err := c.past(e, head, w.From)
+		if err != nil {
+			return out, err
+		}
+		if past {
+			continue
+		}
 		found, err := c.walk(e, t, cells, w, head)
 		if err != nil {
 			return out, err
@@ -182,6 +189,23 @@ func (c *Comparer) Former(t *tap.Table, cells []row.Value, w recordlog.Window) (
 		}
 	}
 	return out, nil
+}
+
+// past reports whether a version was followed by another one under its key before a
+// read began: its row is gone or has been found under another key, unless it is still
+// missed. Who puts it back is not taken for the source.
+func (c *Comparer) past(e *recordlog.Entry, head recordlog.Head, from uint64) (bool, error) {
+	if e.Header.Index == head.Index || c.book.Missed(e.Header.Index) {
+		return false, nil
+	}
+	next, err := c.log.Entry(head.Index)
+	for err == nil && next.Header.Previous != e.Header.Index {
+		next, err = c.log.Entry(next.Header.Previous)
+	}
+	if err != nil {
+		return false, err
+	}
+	return next.Header.Index < from, nil
 }
 
 // latestBefore returns the row's latest version with a leaf index below to,
