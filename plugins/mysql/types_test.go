@@ -75,9 +75,7 @@ again by what their versions were committed to.
 But where a column goes and another of its name comes at once, before the tap has
 read the table, a row that is inserted then with what an older one held in the
 former is taken for that one, and both are findings, *changed in a gap*. So it is
-while the tap is not running. An update of the older row is none. And where a key
-comes to such a table and goes again before the table has been read in between, a
-row that is changed at once after that may be a finding now and then.
+while the tap is not running. An update of the older row is none.
 
 ## Statements of sessions
 
