@@ -1,8 +1,12 @@
 package ingest
 
 import (
+	"slices"
+
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // carryOn brings a row of which more was told while it was read to where it stands
@@ -29,26 +33,9 @@ func (r *renewer) carryOn(one *sweep.Renewal, size uint64) bool {
 // mayDerive reports whether rules of a table may still be found that follow from
 // what was told of those which it refers to.
 func (s *session) mayDerive(table string) bool {
-	seen := map[string]bool{table: true}
-	queue := []string{table}
-	for len(queue) > 0 {
-		t := s.tables[queue[0]]
-		queue = queue[1:]
-		if t == nil {
-			continue
-		}
-		for i := range t.References {
-			ref := &t.References[i]
-			for _, step := range s.book.Steps(ref.Table) {
-				if step.Link != nil && !covers(step.Link.Columns, ref.Of) {
-					return true
-				}
-			}
-			if !seen[ref.Table] {
-				seen[ref.Table] = true
-				queue = append(queue, ref.Table)
-			}
-		}
-	}
-	return false
+	return s.refersTo(table, func(ref *tap.Reference) bool {
+		return slices.ContainsFunc(s.book.Steps(ref.Table), func(step cause.Step) bool {
+			return step.Link != nil && !covers(step.Link.Columns, ref.Of)
+		})
+	})
 }

@@ -106,6 +106,12 @@ func readDoubts(log *recordlog.Log) (list []*doubt, err error) {
 // concern rows of a table, because those refer to them by more than the rules
 // speak of.
 func (s *session) mayFollow(table string) bool {
+	return s.refersTo(table, func(ref *tap.Reference) bool { return s.book.Size(ref.Table) > 0 })
+}
+
+// refersTo reports whether a table refers to others by a reference of which a
+// condition holds, also by way of others.
+func (s *session) refersTo(table string, holds func(*tap.Reference) bool) bool {
 	seen := map[string]bool{table: true}
 	queue := []string{table}
 	for len(queue) > 0 {
@@ -114,11 +120,12 @@ func (s *session) mayFollow(table string) bool {
 		if t == nil {
 			continue
 		}
-		for _, ref := range t.References {
+		for i := range t.References {
+			ref := &t.References[i]
 			if ref.OnDelete == tap.NoAction && ref.OnUpdate == tap.NoAction {
 				continue
 			}
-			if s.book.Size(ref.Table) > 0 {
+			if holds(ref) {
 				return true
 			}
 			if !seen[ref.Table] {

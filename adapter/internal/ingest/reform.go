@@ -249,30 +249,31 @@ func (r *reformer) checkNumbers(b *recordlog.Batch) error {
 // had and has, since it was read: else all is read anew. It is asked before any row is
 // moved, for the rows that move may take each other's keys.
 func (r *reformer) checkUnchanged(b *recordlog.Batch, m *moving) error {
-	head, _, err := b.Head(r.tableName, m.former)
+	head, now, err := r.heads(b, m)
+	if err == nil && (head.Index != m.leaf || now.Version > 0 && now.Index >= r.window.From) {
+		err = errReadAnew
+	}
+	return err
+}
+
+// heads are what the log has under the keys that a row had and has.
+func (r *reformer) heads(b *recordlog.Batch, m *moving) (former, now recordlog.Head, err error) {
+	former, _, err = b.Head(r.tableName, m.former)
+	if err == nil {
+		now, _, err = b.Head(r.tableName, row.AppendKey(nil, r.table.KeyOf(m.cells)))
+	}
 	if err != nil {
-		return fmt.Errorf("look up row: %w", err)
+		err = fmt.Errorf("look up row: %w", err)
 	}
-	now, _, err := b.Head(r.tableName, row.AppendKey(nil, r.table.KeyOf(m.cells)))
-	if err != nil {
-		return fmt.Errorf("look up row: %w", err)
-	}
-	if head.Index != m.leaf || now.Version > 0 && now.Index >= r.window.From {
-		return errReadAnew
-	}
-	return nil
+	return former, now, err
 }
 
 // move records that a row has another key. One that moved before may have taken its
 // former key over by now.
 func (r *reformer) move(b *recordlog.Batch, m *moving) error {
-	head, _, err := b.Head(r.tableName, m.former)
+	head, now, err := r.heads(b, m)
 	if err != nil {
-		return fmt.Errorf("look up row: %w", err)
-	}
-	now, _, err := b.Head(r.tableName, row.AppendKey(nil, r.table.KeyOf(m.cells)))
-	if err != nil {
-		return fmt.Errorf("look up row: %w", err)
+		return err
 	}
 	former, err := row.ParseKey(m.former)
 	if err != nil {
