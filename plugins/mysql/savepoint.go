@@ -3,7 +3,6 @@ package mysql
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // The server takes rows that were rolled back to a savepoint out of what it will
@@ -54,7 +53,7 @@ func (s *statement) savepointName() string {
 		r.take("rollback", "to")
 	}
 	name, ok := r.name()
-	if !ok || !r.done() || strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf }) {
+	if !ok || !r.done() || !isASCII([]byte(name)) {
 		return ""
 	}
 	return strings.ToLower(strings.TrimRight(name, " "))
