@@ -31,18 +31,18 @@ var ErrKey = errors.New("not a key of this kind")
 // hundred.
 const maxInput = 8192
 
-// redacted is embedded by the secret types, which keep their keys in a closure:
+// Redacted is embedded by the secret types, which keep their keys in a closure:
 // verbs that pass String by (%d, %U) then print an address, not what it holds.
-type redacted struct{}
+type Redacted struct{}
 
 // String returns "redacted".
-func (redacted) String() string { return "redacted" }
+func (Redacted) String() string { return "redacted" }
 
 // GoString returns "redacted".
-func (redacted) GoString() string { return "redacted" }
+func (Redacted) GoString() string { return "redacted" }
 
 // MarshalJSON returns the string "redacted".
-func (redacted) MarshalJSON() ([]byte, error) { return []byte(`"redacted"`), nil }
+func (Redacted) MarshalJSON() ([]byte, error) { return []byte(`"redacted"`), nil }
 
 // malformed returns an ErrKey that says what was expected.
 func malformed(expected string) error { return fmt.Errorf("%w: %s expected", ErrKey, expected) }
@@ -59,9 +59,9 @@ func readAll(r io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-// readBlock reads one PEM block of a type, with nothing before or after it but
+// ReadBlock reads one PEM block of a type, with nothing before or after it but
 // white space.
-func readBlock(r io.Reader, kind string) (*pem.Block, error) {
+func ReadBlock(r io.Reader, kind string) (*pem.Block, error) {
 	b, err := readAll(r)
 	if err != nil {
 		return nil, err

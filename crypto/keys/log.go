@@ -13,7 +13,7 @@ import (
 // LogKey signs the checkpoints of one incarnation of a record log. Its name is
 // the log's origin (merkle.Origin).
 type LogKey struct {
-	redacted
+	Redacted
 	private  func() string // note's signer key: PRIVATE+KEY+name+hash+key
 	signer   note.Signer
 	verifier string

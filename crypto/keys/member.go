@@ -17,7 +17,7 @@ const (
 
 // Member is a member's signing key.
 type Member struct {
-	redacted
+	Redacted
 	private func() ed25519.PrivateKey
 }
 
@@ -42,7 +42,7 @@ func newMember(private ed25519.PrivateKey) *Member {
 // ParseMember reads a key as FormatMember writes it: PKCS#8 in PEM, as OpenSSL
 // writes it too.
 func ParseMember(r io.Reader) (*Member, error) {
-	block, err := readBlock(r, pemPrivate)
+	block, err := ReadBlock(r, pemPrivate)
 	if err != nil {
 		return nil, fmt.Errorf("parse member key: %w", err)
 	}
@@ -72,7 +72,7 @@ func (m *Member) Sign(message []byte) []byte { return ed25519.Sign(m.private(), 
 
 // ParsePublic reads a public key as FormatPublic writes it: PKIX in PEM.
 func ParsePublic(r io.Reader) (ed25519.PublicKey, error) {
-	block, err := readBlock(r, pemPublic)
+	block, err := ReadBlock(r, pemPublic)
 	if err != nil {
 		return nil, fmt.Errorf("parse public key: %w", err)
 	}

@@ -31,7 +31,7 @@ const (
 // Wrapping encrypts owner keys for storage with AES-256-GCM. It is safe for
 // concurrent use. One wrapping key may wrap up to 2^32 owner keys.
 type Wrapping struct {
-	redacted
+	Redacted
 	id   [idSize]byte
 	key  func() *[KeySize]byte
 	aead func() cipher.AEAD
@@ -66,7 +66,7 @@ func newWrapping(key *[KeySize]byte) (*Wrapping, error) {
 // ParseWrapping reads a key as Format writes it. The id that stands beside the
 // key must be the key's.
 func ParseWrapping(r io.Reader) (*Wrapping, error) {
-	block, err := readBlock(r, pemWrapping)
+	block, err := ReadBlock(r, pemWrapping)
 	if err != nil {
 		return nil, fmt.Errorf("parse wrapping key: %w", err)
 	}

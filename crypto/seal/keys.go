@@ -8,9 +8,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
+
+	"github.com/emrbchain/emrbchain/crypto/keys"
 )
 
 // A Suite is how a key is agreed upon; all use HKDF-SHA-256 and AES-256-GCM.
@@ -42,10 +43,6 @@ func (s Suite) encSize() int {
 	return 65
 }
 
-// ErrKey says that the input is not a key of the kind asked for. The wrapping error
-// says what was expected, and nothing of the input.
-var ErrKey = errors.New("not a key of this kind")
-
 // A KeyID names a recipient's key.
 type KeyID [16]byte
 
@@ -62,16 +59,16 @@ type Public struct {
 // ParsePublic reads a key as Bytes gives it.
 func ParsePublic(b []byte) (*Public, error) {
 	if len(b) < 2 {
-		return nil, fmt.Errorf("%w: a recipient's public key expected", ErrKey)
+		return nil, fmt.Errorf("%w: a recipient's public key expected", keys.ErrKey)
 	}
 	s := Suite(binary.BigEndian.Uint16(b))
 	kem := s.kem()
 	if kem == nil {
-		return nil, fmt.Errorf("%w: a recipient's public key of suite %d; this program knows 1 and 2", ErrKey, s)
+		return nil, fmt.Errorf("%w: a recipient's public key of suite %d; this program knows 1 and 2", keys.ErrKey, s)
 	}
 	key, err := kem.NewPublicKey(b[2:])
 	if err != nil {
-		return nil, fmt.Errorf("%w: a recipient's public key of suite %d expected", ErrKey, s)
+		return nil, fmt.Errorf("%w: a recipient's public key of suite %d expected", keys.ErrKey, s)
 	}
 	return &Public{suite: s, key: key, encoded: bytes.Clone(b)}, nil
 }
@@ -91,6 +88,7 @@ func (p *Public) ID() (id KeyID) {
 
 // A Recipient is a key that messages are sealed to. No verb shows it.
 type Recipient struct {
+	keys.Redacted
 	public  *Public
 	private func() hpke.PrivateKey
 }
@@ -99,7 +97,7 @@ type Recipient struct {
 func GenerateRecipient(s Suite) (*Recipient, error) {
 	kem := s.kem()
 	if kem == nil {
-		return nil, fmt.Errorf("%w: suite %d is unknown", ErrKey, s)
+		return nil, fmt.Errorf("%w: suite %d is unknown", keys.ErrKey, s)
 	}
 	key, err := kem.GenerateKey()
 	if err != nil {
@@ -119,16 +117,7 @@ func newRecipient(s Suite, key hpke.PrivateKey) (*Recipient, error) {
 // Public returns the public key.
 func (r *Recipient) Public() *Public { return r.public }
 
-// String returns "redacted".
-func (r *Recipient) String() string { return "redacted" }
-
-// GoString returns "redacted".
-func (r *Recipient) GoString() string { return "redacted" }
-
-const (
-	pemRecipient = "EMRBCHAIN RECIPIENT KEY"
-	maxKeyInput  = 8192
-)
+const pemRecipient = "EMRBCHAIN RECIPIENT KEY"
 
 // FormatRecipient writes a key as PEM of u16 suite ‖ the KEM's private key. The
 // result is secret.
@@ -143,22 +132,21 @@ func FormatRecipient(r *Recipient) ([]byte, error) {
 
 // ParseRecipient reads a key as FormatRecipient writes it, and nothing after it.
 func ParseRecipient(r io.Reader) (*Recipient, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxKeyInput+1))
+	block, err := keys.ReadBlock(r, pemRecipient)
 	if err != nil {
-		return nil, fmt.Errorf("read recipient's key: %w", err)
+		return nil, fmt.Errorf("parse recipient's key: %w", err)
 	}
-	block, rest := pem.Decode(b)
-	if block == nil || block.Type != pemRecipient || len(bytes.TrimSpace(rest)) > 0 || len(b) > maxKeyInput || len(block.Bytes) < 2 {
-		return nil, fmt.Errorf("%w: one PEM block %s alone expected", ErrKey, pemRecipient)
+	if len(block.Bytes) < 2 {
+		return nil, fmt.Errorf("%w: a recipient's key expected", keys.ErrKey)
 	}
 	s := Suite(binary.BigEndian.Uint16(block.Bytes))
 	kem := s.kem()
 	if kem == nil {
-		return nil, fmt.Errorf("%w: a recipient's key of suite %d; this program knows 1 and 2", ErrKey, s)
+		return nil, fmt.Errorf("%w: a recipient's key of suite %d; this program knows 1 and 2", keys.ErrKey, s)
 	}
 	key, err := kem.NewPrivateKey(block.Bytes[2:])
 	if err != nil {
-		return nil, fmt.Errorf("%w: a recipient's key of suite %d expected", ErrKey, s)
+		return nil, fmt.Errorf("%w: a recipient's key of suite %d expected", keys.ErrKey, s)
 	}
 	return newRecipient(s, key)
 }

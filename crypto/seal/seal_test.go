@@ -224,12 +224,12 @@ func TestKeysAreReadAsWritten(t *testing.T) {
 			t.Errorf("printed: %s", text)
 		}
 		for name, bad := range map[string][]byte{"cut": written[:len(written)/2], "two": append(written, written...), "empty": {}} {
-			if _, err := ParseRecipient(bytes.NewReader(bad)); !errors.Is(err, ErrKey) {
+			if _, err := ParseRecipient(bytes.NewReader(bad)); !errors.Is(err, keys.ErrKey) {
 				t.Errorf("suite %d, %s: %v", s, name, err)
 			}
 		}
 		for name, bad := range map[string][]byte{"cut": key.Public().Bytes()[:40], "another suite": append([]byte{0, 9}, key.Public().Bytes()[2:]...), "empty": {}} {
-			if _, err := ParsePublic(bad); !errors.Is(err, ErrKey) {
+			if _, err := ParsePublic(bad); !errors.Is(err, keys.ErrKey) {
 				t.Errorf("suite %d, public %s: %v", s, name, err)
 			}
 		}

@@ -22,6 +22,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"unicode/utf8"
 )
 
@@ -105,11 +106,11 @@ var ErrEpoch = errors.New("epoch out of range")
 // A Root is what all members derive alike from one identifier in one epoch.
 type Root [RootSize]byte
 
-// String returns "redacted".
-func (Root) String() string { return "redacted" }
+// Format writes "redacted" for any verb.
+func (Root) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "redacted") }
 
-// GoString returns "redacted".
-func (Root) GoString() string { return "redacted" }
+// MarshalText returns "redacted", which JSON writes too.
+func (Root) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
 
 // Keyed derives roots with a key that the members share: HMAC-SHA-256. It is safe
 // for concurrent use.

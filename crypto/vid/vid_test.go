@@ -181,8 +181,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := keyed.Root(id)
-	secrets := []string{"9434765919", "5a5a5a", "90 90 90", hex.EncodeToString(g[:4]), fmt.Sprint([4]byte(g[:4]))[1:8]}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+	secrets := []string{"9434765919", "5a5a5a", "90 90 90", hex.EncodeToString(g[:4]), fmt.Sprint([4]byte(g[:4]))[1:8], fmt.Sprintf("%d,%d,%d", g[0], g[1], g[2])}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%U"} {
 		for _, thing := range []any{id, &id, keyed, vid.NewSite(&k), g} {
 			text := fmt.Sprintf(verb, thing)
 			for _, secret := range secrets {
