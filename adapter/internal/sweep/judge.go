@@ -61,9 +61,13 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 
 // judgeHot judges a row that changed at each of its readings and never was at
 // rest. Where the source tells every version, a row is read as one of those that
-// it had, however often it changes; elsewhere it is busy.
+// it had, however often it changes; elsewhere it is busy, and so is one that was not
+// looked for under each key that it may have.
 func (s *sweep) judgeHot(d *Deviation) error {
 	d.Kind = Busy
+	if len(d.moved) > 0 {
+		return nil
+	}
 	had, all, err := s.versions(d)
 	if err != nil || !all || d.Cells == nil && slices.ContainsFunc(had, gone) {
 		return err

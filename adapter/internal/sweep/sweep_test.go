@@ -11,6 +11,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/cause"
 	"github.com/emrbchain/emrbchain/adapter/internal/logtest"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
@@ -235,6 +236,39 @@ func TestARowThatComesAndGoesIsBusyWhereItIsNotRead(t *testing.T) {
 		d.forge(1, "")
 	}
 	expect(t, d.sweep(sweep.Options{}), "busy 1 []")
+}
+
+// restless moves the row 1 to another key before each fetch, and the log is told.
+type restless struct {
+	*database
+	book *cause.Book
+	id   int64
+}
+
+func (r *restless) Fetch(ctx context.Context, table string, keys [][]row.Value) (tap.Chunk, recordlog.Window, error) {
+	v := r.rows[r.id]
+	r.forge(r.id, "")
+	r.forge(r.id+10, v)
+	leaf := r.record(2, "v") // gives the step a place in the log
+	change := cause.Change{Old: []row.Value{row.NewInt(r.id)}, New: []row.Value{row.NewInt(r.id + 10)}}
+	r.book.Add(cause.Step{Table: table, Leaf: leaf, Entry: leaf, Sure: true,
+		Link: &cause.Link{Name: "f", Columns: []string{"id"}, Effect: cause.Replaced, Changes: []cause.Change{change}}})
+	r.id += 10
+	return r.database.Fetch(ctx, table, keys)
+}
+
+// A row that has another key at each reading, by what the source told before it, was
+// not looked for at the one that it has: nothing says that it is gone.
+func TestARowThatMovesBeforeEachReadingIsBusy(t *testing.T) {
+	d := newDatabase(t)
+	d.record(1, "v")
+	r := &restless{database: d, book: cause.NewBook(), id: 1}
+	r.book.SetKey("t", []string{"id"})
+	result, err := sweep.Keys(t.Context(), r, d.log, "t", [][]row.Value{{row.NewInt(1)}}, sweep.Options{Book: r.book})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, result, "busy 1 []")
 }
 
 // A source that tells the last version alone may have shown one that it never told.
