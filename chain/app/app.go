@@ -32,7 +32,7 @@ import (
 
 // Version is the application's version in every block header. It grows when
 // the rules change what a block does.
-const Version = 1
+const Version = 2
 
 // An App is an ABCI 2.0 application.
 type App struct {

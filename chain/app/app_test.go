@@ -254,6 +254,9 @@ func TestQueries(t *testing.T) {
 	if err != nil || one != logs[0] {
 		t.Errorf("log %+v, %v", one, err)
 	}
+	if r := d.query(&abci.RequestQuery{Path: app.PathContacts}); !bytes.Equal(r.Value, []byte{0x80}) {
+		t.Errorf("no contacts: %+v", r)
+	}
 	for name, c := range map[string]struct {
 		request *abci.RequestQuery
 		code    uint32

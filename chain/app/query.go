@@ -26,6 +26,8 @@ const (
 	PathLogs = "/logs"
 	// PathMembers answers with a canonical array of all member records, by id.
 	PathMembers = "/members"
+	// PathContacts answers with a canonical array of all contacts, by member.
+	PathContacts = "/contacts"
 )
 
 // ProofType is the type of the proof operation of PathState: its data is an
@@ -66,6 +68,8 @@ func (a *App) Query(_ context.Context, r *abci.RequestQuery) (*abci.ResponseQuer
 		return list(t, rules.LogsPrefix()), nil
 	case r.Path == PathMembers:
 		return list(t, rules.MembersPrefix()), nil
+	case r.Path == PathContacts:
+		return list(t, rules.ContactsPrefix()), nil
 	}
 	return &abci.ResponseQuery{Code: QueryUnknownPath, Codespace: QueryCodespace, Log: "unknown path"}, nil
 }

@@ -152,14 +152,20 @@ func (c *Client) Heartbeat(ctx context.Context, log string, incarnation uint32, 
 }
 
 // submit gives a transaction to the node, again and again, until final says
-// that the state shows it. A node that is catching up is waited for.
+// that the state shows it.
 func (c *Client) submit(ctx context.Context, t rules.Transaction, final func(accepted bool) (bool, error)) error {
 	tx := t.Append(nil)
+	var given time.Time
+	return until(ctx, func() (bool, error) { return c.step(ctx, tx, &given, final) })
+}
+
+// until takes step after step until one says that all is done. A node that is
+// catching up is waited for.
+func until(ctx context.Context, step func() (bool, error)) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
-	var given time.Time
 	for {
-		done, err := c.step(ctx, tx, &given, final)
+		done, err := step()
 		if done || err != nil && !errors.Is(err, ErrCatchingUp) {
 			return inTime(ctx, err)
 		}

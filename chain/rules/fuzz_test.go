@@ -18,6 +18,8 @@ func seedTxs(t testing.TB, l *tree) [][]byte {
 		l.anchor(t, 0, 4).Append(nil),
 		l.beat(t, 0, 1900).Append(nil),
 		l.beat(t, 7, -1).Append(nil),
+		publish(t, contactOf(t, "alder", 1), memberKey(1)).Append(nil),
+		publish(t, contactOf(t, "birch", 2), memberKey(1)).Append(nil),
 	}
 }
 

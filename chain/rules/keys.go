@@ -24,6 +24,12 @@ func LogsPrefix() []byte { return []byte("l/") }
 // MemberKey is where a member's record stands.
 func MemberKey(member string) []byte { return append([]byte("m/"), member...) }
 
+// ContactsPrefix is what every ContactKey starts with.
+func ContactsPrefix() []byte { return []byte("d/") }
+
+// ContactKey is where a member's contact stands.
+func ContactKey(member string) []byte { return append([]byte("d/"), member...) }
+
 // LogKey is where a log's registration and head stand.
 func LogKey(log string) []byte { return append([]byte("l/"), log...) }
 

@@ -30,6 +30,8 @@ const (
 	CodeProofTooLong     Code = 19
 	CodeStaleHeartbeat   Code = 20
 	CodeHeartbeatAhead   Code = 21
+	CodeBadContact       Code = 22
+	CodeWrongSequence    Code = 23
 )
 
 // Codespace names these codes in ABCI responses.
@@ -100,6 +102,11 @@ var (
 	// ErrHeartbeatAhead: names a block that is not there yet. The node that was
 	// asked for the height is ahead of this one: try again.
 	ErrHeartbeatAhead = &Refusal{CodeHeartbeatAhead, "heartbeat names a block of the future"}
+	// ErrBadContact: the endpoint or a recipient key is none. Mend what is published.
+	ErrBadContact = &Refusal{CodeBadContact, "bad contact"}
+	// ErrWrongSequence: the contact is not the next one: a repeat of an old one,
+	// or somebody else published with the member's key. Ask for the contact.
+	ErrWrongSequence = &Refusal{CodeWrongSequence, "contact is not the next one"}
 )
 
 // Refusals returns all refusals in the order of their codes.
@@ -109,7 +116,7 @@ func Refusals() []*Refusal {
 		ErrBadSignature, ErrBadLogID, ErrBadLogKey, ErrLogExists, ErrUnknownLog,
 		ErrWrongIncarnation, ErrWrongKey, ErrBadCheckpoint, ErrRewound, ErrReplayed,
 		ErrForked, ErrOldSize, ErrBadProof, ErrProofTooLong, ErrStaleHeartbeat,
-		ErrHeartbeatAhead,
+		ErrHeartbeatAhead, ErrBadContact, ErrWrongSequence,
 	}
 }
 

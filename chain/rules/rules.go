@@ -3,16 +3,17 @@
 // transaction, a block's height and time, and the state, so every validator
 // comes to the same answer, and a test needs no chain. SPEC.md has the formats.
 //
-// Three things can happen in this version:
+// What can happen in this version:
 //
 //   - a member of the chain registers a log and its key (RegisterTx);
 //   - a log anchors a checkpoint that provably extends the one that the chain
 //     holds (AnchorTx), so that no log can be rewound, rewritten or forked, by
 //     its own operator either;
-//   - a log says that it is alive (HeartbeatTx), so that silence is visible.
+//   - a log says that it is alive (HeartbeatTx), so that silence is visible;
+//   - a member publishes how it is reached, and by which keys (ContactTx).
 //
 // The state is keys and values (keys.go): members from genesis, a record per
-// log, and every anchor. Apply checks everything before it writes anything: a
+// log, every anchor, and a contact per member. Apply checks everything before it writes anything: a
 // refused transaction leaves no trace. Each refusal has its own code, because
 // the one who is refused is often not the one who did wrong: refusals.go says
 // what each of them means to whom.
@@ -39,7 +40,7 @@ type Block struct {
 
 // A Result is what an accepted transaction did.
 type Result struct {
-	Log  string // the log that it is about
+	Log  string // the log that it is about, if it is about one
 	Info string // one of the Info constants
 }
 
@@ -49,6 +50,7 @@ const (
 	InfoAnchored        = "anchored"
 	InfoAlreadyAnchored = "already anchored" // a repeat of the held head: nothing was changed
 	InfoSeen            = "seen"
+	InfoPublished       = "published"
 )
 
 // errState marks state that these rules did not write. It is no refusal: the

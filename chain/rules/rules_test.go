@@ -89,6 +89,9 @@ func refusals(t *testing.T, a *tree) map[*rules.Refusal][]byte {
 	long := a.anchor(t, 6, 8)
 	long.Proof = make([]merkle.Hash, merkle.MaxProof+1)
 
+	badContact := contactOf(t, "alder", 1)
+	badContact.Endpoint = "nowhere"
+
 	return map[*rules.Refusal][]byte{
 		rules.ErrMalformed:        truncated[:len(truncated)-1],
 		rules.ErrTooLarge:         make([]byte, rules.MaxTx+1),
@@ -111,6 +114,8 @@ func refusals(t *testing.T, a *tree) map[*rules.Refusal][]byte {
 		rules.ErrProofTooLong:     long.Append(nil),
 		rules.ErrStaleHeartbeat:   a.beat(t, 0, 1500).Append(nil),
 		rules.ErrHeartbeatAhead:   a.beat(t, 0, 2000).Append(nil),
+		rules.ErrBadContact:       publish(t, badContact, memberKey(1)).Append(nil),
+		rules.ErrWrongSequence:    publish(t, contactOf(t, "alder", 2), memberKey(1)).Append(nil),
 	}
 }
 

@@ -28,13 +28,14 @@ const (
 	kindRegister  = 1
 	kindAnchor    = 2
 	kindHeartbeat = 3
+	kindContact   = 4
 
 	// domain goes before what is signed in a transaction. The zero byte keeps it
 	// apart from every note, which may hold none.
 	domain = "emrbchain/tx/v1\x00"
 )
 
-// A Transaction is a RegisterTx, an AnchorTx or a HeartbeatTx.
+// A Transaction is a RegisterTx, an AnchorTx, a HeartbeatTx or a ContactTx.
 type Transaction interface {
 	// Append appends the canonical encoding.
 	Append(b []byte) []byte
@@ -161,7 +162,9 @@ func Parse(tx []byte) (Transaction, error) {
 		return parseAnchor(r, chain)
 	case kind == kindHeartbeat && n == 7:
 		return parseHeartbeat(r, chain)
-	case kind == 0 || kind > kindHeartbeat:
+	case kind == kindContact && n == 11:
+		return parseContactTx(r, chain)
+	case kind == 0 || kind > kindContact:
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, kind)
 	}
 	return nil, fmt.Errorf("%w: %d elements", ErrMalformed, n)

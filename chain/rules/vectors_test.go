@@ -67,6 +67,7 @@ func makeVectors(t *testing.T) []vector {
 		l.beat(t, 0, 2),
 		l.anchor(t, 3, 5),
 		l.anchor(t, 3, 5),
+		publish(t, contactOf(t, "alder", 1), memberKey(1)),
 	}
 	var out []vector
 	for i, tx := range txs {
