@@ -29,7 +29,8 @@ func ground() []string {
 // stages are the steps of the data's ways.
 func stages() []string {
 	return []string{"adapter/internal/ingest", "adapter/internal/anchoring", "adapter/internal/audit",
-		"adapter/internal/prove", "adapter/internal/patients", "adapter/internal/sharing"}
+		"adapter/internal/prove", "adapter/internal/patients", "adapter/internal/sharing",
+		"adapter/internal/peers", "adapter/internal/search"}
 }
 
 // imports makes a function of the import out of one of a tree.
