@@ -33,11 +33,18 @@ const (
 	// and audits, until a moment or until Resume.
 	Pause  Op = 26
 	Resume Op = 27
+	// Merge says that two of the source's patients are one person, Unmerge that
+	// they are not. Patient says that an id was given out for somebody who is not
+	// known yet, or whose it turned out to be.
+	Merge   Op = 28
+	Unmerge Op = 29
+	Patient Op = 30
 )
 
 var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
 	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence",
-	LateEntry: "late entry", AfterFinal: "changed after final", Pause: "pause", Resume: "resume"}
+	LateEntry: "late entry", AfterFinal: "changed after final", Pause: "pause", Resume: "resume",
+	Merge: "merge", Unmerge: "unmerge", Patient: "patient"}
 
 // String returns the op's name.
 func (o Op) String() string {

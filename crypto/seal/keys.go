@@ -86,6 +86,22 @@ func (p *Public) ID() (id KeyID) {
 	return id
 }
 
+const pemPublic = "EMRBCHAIN RECIPIENT PUBLIC KEY"
+
+// FormatPublic writes a public key as PEM of Bytes.
+func FormatPublic(p *Public) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: pemPublic, Bytes: p.encoded})
+}
+
+// ReadPublic reads a public key as FormatPublic writes it, and nothing after it.
+func ReadPublic(r io.Reader) (*Public, error) {
+	block, err := keys.ReadBlock(r, pemPublic)
+	if err != nil {
+		return nil, fmt.Errorf("parse recipient's public key: %w", err)
+	}
+	return ParsePublic(block.Bytes)
+}
+
 // A Recipient is a key that messages are sealed to. No verb shows it.
 type Recipient struct {
 	keys.Redacted

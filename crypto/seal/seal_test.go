@@ -208,6 +208,13 @@ func TestWriterRefuses(t *testing.T) {
 func TestKeysAreReadAsWritten(t *testing.T) {
 	for _, s := range suites {
 		key := recipient(t, s)
+		public, err := ReadPublic(bytes.NewReader(FormatPublic(key.Public())))
+		if err != nil || public.ID() != key.Public().ID() {
+			t.Fatalf("the public key is read back as another: %v", err)
+		}
+		if _, err := ReadPublic(bytes.NewReader(append(FormatPublic(public), 'x'))); !errors.Is(err, keys.ErrKey) {
+			t.Errorf("a public key with more after it: %v", err)
+		}
 		written, err := FormatRecipient(key)
 		if err != nil {
 			t.Fatal(err)

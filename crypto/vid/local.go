@@ -19,15 +19,6 @@ type Local struct {
 	ID    [LocalSize]byte
 }
 
-// Site makes a site's local ids. It is safe for concurrent use.
-type Site struct{ key func() []byte }
-
-// NewSite returns the Site of a key that no other site has.
-func NewSite(key *[KeySize]byte) *Site {
-	own := *key
-	return &Site{key: func() []byte { return own[:] }}
-}
-
 // Local returns the first 20 bytes of HMAC-SHA-256(site key, "emrb/local/v1" ‖
 // u16 epoch ‖ root).
 func (s *Site) Local(epoch uint16, g Root) (Local, error) {

@@ -17,8 +17,6 @@
 package vid
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -111,30 +109,3 @@ func (Root) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "redacted") }
 
 // MarshalText returns "redacted", which JSON writes too.
 func (Root) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
-
-// Keyed derives roots with a key that the members share: HMAC-SHA-256. It is safe
-// for concurrent use.
-type Keyed struct {
-	epoch uint16
-	key   func() []byte // so that no verb reaches it
-}
-
-// NewKeyed returns the deriver of an epoch.
-func NewKeyed(epoch uint16, key *[KeySize]byte) (*Keyed, error) {
-	if epoch > MaxEpoch {
-		return nil, fmt.Errorf("%w: %d, at most %d", ErrEpoch, epoch, MaxEpoch)
-	}
-	own := *key
-	return &Keyed{epoch: epoch, key: func() []byte { return own[:] }}, nil
-}
-
-// Epoch returns the number of the deriver's epoch.
-func (k *Keyed) Epoch() uint16 { return k.epoch }
-
-// Root returns HMAC-SHA-256(key, input of the identifier).
-func (k *Keyed) Root(id Identifier) (g Root) {
-	mac := hmac.New(sha256.New, k.key())
-	mac.Write(id.appendInput(make([]byte, 0, 128)))
-	mac.Sum(g[:0])
-	return g
-}

@@ -20,6 +20,8 @@ import (
 // vectors are what another implementation can be run against.
 type vectors struct {
 	Key, SiteKey string
+	KeyID        string
+	SiteKeyID    string
 	Epoch        uint16
 	Opaque       []string
 	Identifiers  []struct{ Name, System, Typed, Normal, Root, Local string }
@@ -33,7 +35,7 @@ func readVectors(t testing.TB) (v vectors) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(strings.NewReplacer(`"site_key"`, `"SiteKey"`, `"birth_date"`, `"BirthDate"`).Replace(string(b))), &v); err != nil {
+	if err := json.Unmarshal([]byte(strings.NewReplacer(`"site_key"`, `"SiteKey"`, `"key_id"`, `"KeyID"`, `"site_key_id"`, `"SiteKeyID"`, `"birth_date"`, `"BirthDate"`).Replace(string(b))), &v); err != nil {
 		t.Fatal(err)
 	}
 	if len(v.Identifiers) < 15 || len(v.Demographic) < 5 || len(v.Refused) < 25 {
