@@ -27,6 +27,19 @@ func Preset(name string) (text string, ok bool) {
 // comments, and another name in place of the database's.
 func Tables(text, database, instead string) string {
 	_, rest, _ := strings.Cut(text, "\n  tables:\n")
-	list, _, _ := strings.Cut(rest, "\nhttp:")
-	return strings.ReplaceAll(strings.TrimRight(list, "\n")+"\n", " "+database+".", " "+instead+".")
+	list, _, _ := strings.Cut(rest, "\n# By what patients")
+	return renamed(list, database, instead)
+}
+
+// Patients returns the lines of a preset's section of patients behind its epochs,
+// as Tables returns the list.
+func Patients(text, database, instead string) string {
+	_, rest, _ := strings.Cut(text, "\npatients:\n  site_key_file: site.key\n")
+	_, rest, _ = strings.Cut(rest, "epoch-1.key}\n")
+	section, _, _ := strings.Cut(rest, "\nhttp:")
+	return renamed(section, database, instead)
+}
+
+func renamed(lines, database, instead string) string {
+	return strings.ReplaceAll(strings.TrimRight(lines, "\n")+"\n", " "+database+".", " "+instead+".")
 }

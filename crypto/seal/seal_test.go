@@ -223,7 +223,7 @@ func TestKeysAreReadAsWritten(t *testing.T) {
 		if err != nil || got.Public().ID() != key.Public().ID() {
 			t.Fatalf("suite %d: %v", s, err)
 		}
-		public, err := ParsePublic(key.Public().Bytes())
+		public, err = ParsePublic(key.Public().Bytes())
 		if err != nil || public.ID() != key.Public().ID() || public.Suite() != s {
 			t.Fatalf("suite %d: public: %v", s, err)
 		}

@@ -57,6 +57,10 @@ func NewSystems(opaque ...string) (*Systems, error) {
 	return s, nil
 }
 
+// Knows reports whether identifiers of a system can be taken: it has a rule, or is
+// among those that were named.
+func (s *Systems) Knows(system string) bool { return ruleOf(system) != nil || s.opaque[system] }
+
 // Normalize returns an identifier in normal form, however it was typed. An
 // ErrIdentifier says why it is none.
 func (s *Systems) Normalize(system, value string) (Identifier, error) {

@@ -21,13 +21,14 @@ import (
 
 // Config is the whole file.
 type Config struct {
-	Log     Log     `yaml:"log"`
-	Chain   Chain   `yaml:"chain"`
-	Source  Source  `yaml:"source"`
-	Audit   Audit   `yaml:"audit"`
-	HTTP    HTTP    `yaml:"http"`
-	Control Control `yaml:"control"`
-	Logging Logging `yaml:"logging"`
+	Log      Log      `yaml:"log"`
+	Chain    Chain    `yaml:"chain"`
+	Source   Source   `yaml:"source"`
+	Patients Patients `yaml:"patients"`
+	Audit    Audit    `yaml:"audit"`
+	HTTP     HTTP     `yaml:"http"`
+	Control  Control  `yaml:"control"`
+	Logging  Logging  `yaml:"logging"`
 }
 
 // Log is the record log: the sidecar's only store.
