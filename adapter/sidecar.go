@@ -21,6 +21,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/config"
 	"github.com/emrbchain/emrbchain/adapter/internal/control"
 	"github.com/emrbchain/emrbchain/adapter/internal/ingest"
+	"github.com/emrbchain/emrbchain/adapter/internal/patients"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
 	"github.com/emrbchain/emrbchain/chain/client"
@@ -51,6 +52,7 @@ type Sidecar struct {
 
 	log        *recordlog.Log
 	logKey     *keys.LogKey
+	patients   *patients.Patients // nil: nobody is to be found
 	ingest     *ingest.Ingest
 	anchoring  *anchoring.Anchoring
 	auditor    *audit.Auditor
@@ -89,8 +91,12 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 		return nil, err
 	}
 	var err error
+	if err = s.openPatients(); err != nil {
+		_ = s.log.Close() // the first error tells why
+		return nil, err
+	}
 	if s.ingest, err = ingest.New(s.log, ingest.Options{Mappings: mappings(c), Rules: clinicalRules(c), ChunkRows: c.Audit.ChunkRows,
-		MaxRowsPerSecond: c.Source.MaxRowsPerSecond, Logger: o.Logger, Now: o.Now}); err != nil {
+		Identities: s.identities(), MaxRowsPerSecond: c.Source.MaxRowsPerSecond, Logger: o.Logger, Now: o.Now}); err != nil {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
@@ -148,7 +154,7 @@ func (s *Sidecar) checkWrapping() error {
 const lockPatience = 2 * time.Second
 
 func (s *Sidecar) openStore(wrapping *keys.Wrapping) (*recordlog.Log, error) {
-	options := recordlog.Options{Wrapping: wrapping, Logger: s.options.Logger, Now: s.options.Now}
+	options := recordlog.Options{Wrapping: wrapping, OwnerRows: s.config.Patients.Any(), Logger: s.options.Logger, Now: s.options.Now}
 	for began := time.Now(); ; {
 		log, err := recordlog.Open(s.config.Log.Directory, options)
 		if !errors.Is(err, recordlog.ErrLocked) || time.Since(began) > lockPatience {

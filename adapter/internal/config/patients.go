@@ -9,6 +9,9 @@ type Patients struct {
 	Identities  []Identity `yaml:"identities"`
 }
 
+// Any reports whether patients are to be found.
+func (p *Patients) Any() bool { return len(p.Identities) > 0 }
+
 // Epoch is a time in which all members derive with the same key.
 type Epoch struct {
 	Number  uint64     `yaml:"number"`

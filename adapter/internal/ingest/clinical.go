@@ -18,7 +18,12 @@ func (s *session) checkTable(t *tap.Table) error {
 		return err
 	}
 	if r := s.rules[t.Name]; r != nil {
-		return r.Check(t)
+		if err := r.Check(t); err != nil {
+			return err
+		}
+	}
+	if s.observes(t.Name) {
+		return s.options.Identities.CheckTable(t)
 	}
 	return nil
 }

@@ -34,14 +34,28 @@ import (
 
 // Options of an Ingest.
 type Options struct {
-	Mappings  []rows.Mapping
-	Rules     []clinical.Rules
-	ChunkRows int // rows per scan; 0 means 2,000
+	Mappings []rows.Mapping
+	Rules    []clinical.Rules
+	// Identities learns by what patients are known; nil if nobody is to be found.
+	Identities Identities
+	ChunkRows  int // rows per scan; 0 means 2,000
 	// MaxRowsPerSecond is how many rows are read in a second at most, by all who
 	// read through the Ingest together; 0 is no limit. The stream knows none.
 	MaxRowsPerSecond int
 	Logger           zerolog.Logger
 	Now              func() time.Time
+}
+
+// Identities keeps an index of the identifiers in patients' rows, in the batches
+// that record these.
+type Identities interface {
+	rows.Observer
+	// CheckTable says why a table's rows cannot be indexed as is configured, or nil.
+	CheckTable(t *tap.Table) error
+	// Whole reports whether all recorded rows of a table are indexed as they would
+	// be now. SetWhole says that they are.
+	Whole(b *recordlog.Batch, table string) (bool, error)
+	SetWhole(b *recordlog.Batch, table string)
 }
 
 // Ingest brings one source into one log.
@@ -138,6 +152,9 @@ func (i *Ingest) attach(ctx context.Context, t tap.Tap) (*session, error) {
 		}
 	}
 	s.recorder = rows.NewRecorder(i.log.Origin(), s.described.Assurance, i.options.Mappings)
+	if i.options.Identities != nil {
+		s.recorder.Observe(i.options.Identities)
+	}
 	var err error
 	if s.place, err = readPlace(i.log); err != nil {
 		return nil, err

@@ -21,15 +21,16 @@ func (s *session) inSteps(tables []string) {
 	})
 }
 
-// meetPath looks whether the rows of a table that leads others are in the index
-// of rows. A table that was recorded before any path led through it becomes
-// suspect: it is read again, and indexed.
+// meetPath looks whether the rows of a table are in the indexes that they belong
+// in: a table that leads others in that of rows, one that says who patients are in
+// that of identities. A table that was recorded before it was known to belong there
+// becomes suspect: it is read again, and indexed.
 func (s *session) meetPath(b *recordlog.Batch, t *tap.Table, state *TableState) error {
-	if t.Refused != "" || state.Suspect || !s.recorder.Leads(t.Name) {
+	if t.Refused != "" || state.Suspect {
 		return nil
 	}
-	indexed, err := rows.Indexed(b, t.Name)
-	if err != nil || indexed {
+	lacking, err := s.lacking(b, t.Name)
+	if err != nil || lacking == "" {
 		return err
 	}
 	recorded, err := s.anyRow(t.Name)
@@ -37,12 +38,47 @@ func (s *session) meetPath(b *recordlog.Batch, t *tap.Table, state *TableState) 
 		return err
 	}
 	if !recorded {
-		rows.SetIndexed(b, t.Name)
+		s.setIndexed(b, t.Name)
 		return nil
 	}
 	state.Suspect = true
-	state.Cause, err = appendSchema(b, &tap.SchemaChange{Table: t, Statement: "rows of other tables are led to their patient through it from here on"})
+	state.Cause, err = appendSchema(b, &tap.SchemaChange{Table: t, Statement: lacking})
 	return err
+}
+
+// observes reports whether a table says who patients are.
+func (s *session) observes(table string) bool {
+	return s.options.Identities != nil && s.options.Identities.Observes(table)
+}
+
+// indexed reports whether a table's rows belong in an index.
+func (s *session) indexed(table string) bool { return s.recorder.Leads(table) || s.observes(table) }
+
+// lacking says for what a table's recorded rows are not indexed yet; empty if they
+// are, or need not be.
+func (s *session) lacking(b *recordlog.Batch, table string) (string, error) {
+	if s.recorder.Leads(table) {
+		if indexed, err := rows.Indexed(b, table); err != nil || !indexed {
+			return "rows of other tables are led to their patient through it from here on", err
+		}
+	}
+	if s.observes(table) {
+		if whole, err := s.options.Identities.Whole(b, table); err != nil || !whole {
+			return "patients are found by its columns, in this way, from here on", err
+		}
+	}
+	return "", nil
+}
+
+// setIndexed says that all recorded rows of a table are in the indexes that they
+// belong in.
+func (s *session) setIndexed(b *recordlog.Batch, table string) {
+	if s.recorder.Leads(table) {
+		rows.SetIndexed(b, table)
+	}
+	if s.observes(table) {
+		s.options.Identities.SetWhole(b, table)
+	}
 }
 
 // anyRow reports whether any row of a table was ever recorded.
@@ -71,7 +107,7 @@ type indexer struct {
 // held returns the function that a sweep gives a table's rows to; nil where they
 // need not be indexed.
 func (x *indexer) held(table string) func(leaf uint64, t *tap.Table, cells []row.Value) error {
-	if !x.recorder.Leads(table) {
+	if !x.indexed(table) {
 		return nil
 	}
 	return func(leaf uint64, t *tap.Table, cells []row.Value) error {

@@ -222,9 +222,7 @@ func (s *session) trust(table string, cause uint64) error {
 		}
 		state.Suspect = false
 		s.setState(b, table, state)
-		if s.recorder.Leads(table) {
-			rows.SetIndexed(b, table)
-		}
+		s.setIndexed(b, table)
 		return nil
 	})
 	if errors.Is(err, errAgain) {

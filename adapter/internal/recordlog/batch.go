@@ -115,6 +115,9 @@ func (b *Batch) place(e *Entry) (table, schema uint32, err error) {
 	b.heads[string(b.log.writer.key)] = head
 	b.log.writer.record = head.append(b.log.writer.record[:0])
 	b.put(b.log.writer.key, b.log.writer.record)
+	if b.log.options.OwnerRows && h.Op != commit.Delete {
+		b.putRow(e.Owner, table, h.Key)
+	}
 	return table, schema, nil
 }
 

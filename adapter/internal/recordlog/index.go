@@ -24,6 +24,7 @@ const (
 	prefixHead   = 'h' // u32 table number ‖ canonical key: a row's latest version
 	prefixNamed  = 'n' // name: a named state
 	prefixOwner  = 'o' // kind ‖ …: an owner's number
+	prefixRows   = 'r' // u64 owner ‖ u32 table number ‖ canonical key: a row of the owner's
 	prefixSchema = 's' // u32 number: a column list
 	prefixTable  = 't' // u32 number: a table's name
 	prefixWrap   = 'w' // u64 owner: its wrapped key

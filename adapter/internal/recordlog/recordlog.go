@@ -50,6 +50,9 @@ type Options struct {
 	// that the index can still compact. 0 means the smaller of 64 MiB and an
 	// eighth of the file system.
 	Reserve uint64
+	// OwnerRows keeps an index of rows by owner for RowsOf; PrepareOwnerRows makes
+	// it whole.
+	OwnerRows bool
 
 	disk    disk  // nil: the operating system's
 	segment int64 // bytes per segment file at Create; 0: defaultSegment

@@ -36,18 +36,24 @@ func Indexed(b *recordlog.Batch, table string) (bool, error) {
 // SetIndexed says that they do.
 func SetIndexed(b *recordlog.Batch, table string) { b.Set(wholePrefix+table, []byte{indexFormat}) }
 
-// Index puts a row in the index that is recorded already.
+// Index puts a row in the index that is recorded already, and tells the observer of
+// it.
 func (r *Recorder) Index(b *recordlog.Batch, t *tap.Table, cells []row.Value) error {
 	s, err := r.shape(t)
 	if err != nil || s.patient < 0 {
 		return err
 	}
 	r.key = row.AppendKey(r.key[:0], t.KeyOf(cells))
-	w, err := r.led(b, s, t.Name, cells)
-	if err != nil {
-		return fmt.Errorf("find whose a row is: %w", err)
+	if s.leads {
+		w, err := r.led(b, s, t.Name, cells)
+		if err != nil {
+			return fmt.Errorf("find whose a row is: %w", err)
+		}
+		if err := r.noteRow(b, t, cells, w); err != nil {
+			return err
+		}
 	}
-	return r.noteRow(b, t, cells, w)
+	return r.tell(b, s, t, cells)
 }
 
 // Steps returns how many tables lie between each table and its patient: those

@@ -2,11 +2,15 @@ package rows
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
 	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/plugins/tap"
 )
@@ -139,6 +143,33 @@ func identity(v row.Value) (id row.Value, ok bool) {
 		return v, n != 0
 	}
 	return v, true
+}
+
+// ParsePatient reads a patient's key as a person writes it, as one canonical cell.
+// Text that is not ASCII is taken for UTF-8; 0x and hex digits are bytes.
+func ParsePatient(text string) (cell []byte, ok bool) {
+	if digits, is := strings.CutPrefix(text, "0x"); is {
+		b, err := hex.DecodeString(digits)
+		return row.AppendCell(nil, row.NewBytes(b)), err == nil && len(b) > 0
+	}
+	v, ok := textIdentity(row.NewText("utf8", []byte(text)))
+	return row.AppendCell(nil, v), ok && utf8.ValidString(text)
+}
+
+// FormatPatient writes what ParsePatient reads.
+func FormatPatient(cell []byte) (string, error) {
+	r := dcbor.NewReader(cell)
+	v := row.ReadCell(r)
+	if err := r.Done(); err != nil {
+		return "", fmt.Errorf("read a patient's key: %w", err)
+	}
+	switch v.Type() {
+	case row.Bytes, row.UUID:
+		return "0x" + hex.EncodeToString(v.Raw()), nil
+	case row.Text, row.Enum:
+		return string(v.Raw()), nil
+	}
+	return v.Display(), nil
 }
 
 // textIdentity reads a whole number that is written as text. Blanks at the end

@@ -60,6 +60,17 @@ type Recorder struct {
 	shapes    map[*tap.Table]*shape
 	key       []byte
 	index     index
+	observer  Observer // nil: none
+}
+
+// An Observer learns how rows stand, in the batch that records them.
+type Observer interface {
+	// Observes reports whether it wants the rows of a table.
+	Observes(table string) bool
+	// Row says how a row stands. Key is the row's, canonical; cells are nil once it
+	// is gone; patient is the key of the patient whom it names, one canonical cell,
+	// nil if it names none. They are valid during the call.
+	Row(b *recordlog.Batch, t *tap.Table, key []byte, cells []row.Value, patient []byte) error
 }
 
 // shape is what the recorder keeps of a table's description.
@@ -80,6 +91,10 @@ func NewRecorder(origin string, assurance tap.Assurance, mappings []Mapping) *Re
 	}
 	return r
 }
+
+// Observe gives the rows of the tables that o observes to it, as they are recorded
+// or indexed from now on.
+func (r *Recorder) Observe(o Observer) { r.observer = o }
 
 // CheckTable says why a table cannot be recorded as it is mapped, or nil.
 func (r *Recorder) CheckTable(t *tap.Table) error {
@@ -155,7 +170,27 @@ func (r *Recorder) Record(b *recordlog.Batch, v Version) (uint64, error) {
 	if err := b.Append(e, whose.owner.VersionKey(r.log, e.Header.Index), cells); err != nil {
 		return 0, fmt.Errorf("record a row of %s: %w", v.Table.Name, err)
 	}
-	return e.Header.Index, r.note(b, s, v, whose)
+	if err := r.note(b, s, v, whose); err != nil {
+		return 0, err
+	}
+	return e.Header.Index, r.tell(b, s, v.Table, v.Cells)
+}
+
+// tell tells the observer how the row of r.key stands.
+func (r *Recorder) tell(b *recordlog.Batch, s *shape, t *tap.Table, cells []row.Value) error {
+	if r.observer == nil || !r.observer.Observes(t.Name) {
+		return nil
+	}
+	var patient []byte
+	if cells != nil && s.patient >= 0 && s.to == "" {
+		if who, ok := identity(cells[s.patient]); ok {
+			patient = row.AppendCell(nil, who)
+		}
+	}
+	if err := r.observer.Row(b, t, r.key, cells, patient); err != nil {
+		return fmt.Errorf("index the identifiers of a row of %s: %w", t.Name, err)
+	}
+	return nil
 }
 
 func (r *Recorder) entry(index uint64, now int64, s *shape, v Version, head recordlog.Head, known bool) *recordlog.Entry {
