@@ -39,12 +39,19 @@ const (
 	Merge   Op = 28
 	Unmerge Op = 29
 	Patient Op = 30
+
+	// Query says that this member asked others for a patient, Answers what they
+	// said; Queried that another asked, and what it was told.
+	Query   Op = 40
+	Answers Op = 41
+	Queried Op = 42
 )
 
 var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Pad: "pad", Gap: "gap",
 	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence",
 	LateEntry: "late entry", AfterFinal: "changed after final", Pause: "pause", Resume: "resume",
-	Merge: "merge", Unmerge: "unmerge", Patient: "patient"}
+	Merge: "merge", Unmerge: "unmerge", Patient: "patient",
+	Query: "query", Answers: "answers", Queried: "queried"}
 
 // String returns the op's name.
 func (o Op) String() string {
