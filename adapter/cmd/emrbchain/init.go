@@ -59,6 +59,8 @@ type initFlags struct {
 	preset, schema          string
 	logDirectory, socket    string
 	http                    string
+	patients                bool
+	epochKey                string
 
 	database   string // sqlite
 	host, user string // mysql
@@ -86,6 +88,8 @@ func (f *initFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.memberKey, "member-key", "", "the member's existing key `file` (default a new key)")
 	flags.StringVar(&f.logDirectory, "log-directory", "", "`directory` of the record log (default DIRECTORY/log)")
 	flags.StringVar(&f.socket, "control-socket", "", "the sidecar's control `socket` (default DIRECTORY/control.sock)")
+	flags.BoolVar(&f.patients, "patients", false, "with --preset: have patients found from other hospitals, by the preset's section")
+	flags.StringVar(&f.epochKey, "epoch-key", "", "with --patients: the members' existing key `file` of an epoch (default a new key of epoch 1)")
 	flags.StringVar(&f.http, "http", "127.0.0.1:8470", "`address` of the HTTP interface; empty for none")
 }
 

@@ -38,6 +38,9 @@ func (p *initPlan) configText(tables []config.Table) string {
 	} else {
 		y.tables(tables)
 	}
+	if p.epoch != nil {
+		p.patientsText(&y)
+	}
 	y.section("http", "for machines beside the sidecar; an empty listen is none")
 	y.field("listen", f.http, "")
 	if f.http != "" {
@@ -46,6 +49,16 @@ func (p *initPlan) configText(tables []config.Table) string {
 	y.section("control", "for the commands on this host")
 	y.field("socket", p.socket, "")
 	return y.String()
+}
+
+// patientsText writes the preset's section of patients with the keys made for it.
+func (p *initPlan) patientsText(y *yamlWriter) {
+	text, _ := configs.Preset(p.flags.preset)
+	y.section("patients", "by what they are found from other hospitals: compare systems and columns with your database")
+	y.field("site_key_file", p.file(siteName), "makes the ids that this site's staff see")
+	y.line("  epochs:")
+	y.line(fmt.Sprintf("    - {number: %d, key_file: %s}", p.epoch.Epoch(), quoteYAML(p.file(epochName))))
+	y.WriteString(configs.Patients(text, p.flags.preset, p.flags.schema))
 }
 
 func (p *initPlan) file(name string) string { return filepath.Join(p.directory, name) }

@@ -15,6 +15,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/keys"
 	"github.com/emrbchain/emrbchain/crypto/merkle"
+	"github.com/emrbchain/emrbchain/crypto/vid"
 )
 
 // Names of the files that init makes.
@@ -27,6 +28,8 @@ const (
 	tokenName    = "http.token"
 	passwordName = "database.password"
 	sqlName      = "source.sql"
+	siteName     = "site.key"
+	epochName    = "epoch.key"
 )
 
 // An initFile is a file to make.
@@ -48,6 +51,7 @@ type initPlan struct {
 	logID        string
 	wrapping     *keys.Wrapping
 	source       source
+	epoch        *vid.Keyed // nil: nobody is to be found
 	files        []initFile
 }
 
@@ -112,9 +116,39 @@ func (p *initPlan) makeKeys() error {
 		{memberName, keys.FormatMember(member), false, "signs for this organisation"},
 		{publicName, keys.FormatPublic(member.Public()), true, "this organisation's public key, for the chain's genesis"},
 	}
+	if err := p.makePatientKeys(); err != nil {
+		return err
+	}
 	if p.flags.http != "" {
 		p.files = append(p.files, initFile{tokenName, []byte(randomHex(32) + "\n"), false, "what callers of the HTTP interface send"})
 	}
+	return nil
+}
+
+// makePatientKeys makes the keys by which patients are found, if they are to be.
+func (p *initPlan) makePatientKeys() (err error) {
+	switch {
+	case !p.flags.patients && p.flags.epochKey != "":
+		return usagef("--epoch-key is of --patients; add that, or drop it")
+	case !p.flags.patients:
+		return nil
+	case p.flags.preset == "":
+		return usagef("--patients is of a preset: add --preset, or write the section patients yourself, as configs/emrbchain.yaml shows it")
+	case p.flags.epochKey != "":
+		p.epoch, err = readKeyFile(p.flags.epochKey, vid.ParseKeyed)
+	default:
+		p.epoch, err = vid.GenerateKeyed(rand.Reader, 1)
+	}
+	if err != nil {
+		return err
+	}
+	site, err := vid.GenerateSite(rand.Reader)
+	if err != nil {
+		return err
+	}
+	p.files = append(p.files,
+		initFile{siteName, vid.FormatSite(site), false, "makes this site's patient ids; keep a copy in another place: with another one every id is another"},
+		initFile{epochName, vid.FormatKeyed(p.epoch), false, "the members' common key of patient ids: emrbchain keys epoch wrap hands it over"})
 	return nil
 }
 

@@ -18,9 +18,9 @@ Exit codes: 0 success, 1 failure, 2 wrong use, 3 findings, 78 configuration.`
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	addGroup(root, "start", "See it at work:", newDemo(), newTry())
-	addGroup(root, "setup", "Set up:", newInit(), newCheckConfig(), newDoctor())
+	addGroup(root, "setup", "Set up:", newInit(), newCheckConfig(), newDoctor(), newKeys())
 	addGroup(root, "service", "Run as a service:", newRun(), newNode(), newTap())
-	addGroup(root, "work", "Ask a running sidecar:", newStatus(), newAudit(), newPause(), newResume(), newProve(), newTrust())
+	addGroup(root, "work", "Ask a running sidecar:", newStatus(), newAudit(), newPause(), newResume(), newProve(), newTrust(), newPatient())
 	addGroup(root, "evidence", "Check evidence:", newVerify())
 	root.AddCommand(newVersion())
 	return root

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,6 +100,9 @@ func statusText(s *api.Status, now time.Time) string {
 	}
 	t.chain(&s.Chain, now)
 	t.audit(&s.Audit, now)
+	if s.Patients != nil {
+		t.patients(s.Patients)
+	}
 	if s.OpenFindings > 0 {
 		t.add("findings", "%s OPEN; see emrbchain audit", thousands(s.OpenFindings))
 	} else {
@@ -184,6 +190,20 @@ func (t *lines) chain(c *api.ChainStatus, now time.Time) {
 	t.add("", "tolerates %s", count(c.Faulty, "faulty member"))
 	if c.Notice != "" {
 		t.add("", "%s", c.Notice)
+	}
+}
+
+func (t *lines) patients(p *api.PatientsStatus) {
+	numbers := make([]string, len(p.Epochs))
+	for i, epoch := range p.Epochs {
+		numbers[i] = strconv.Itoa(int(epoch))
+	}
+	t.add("patients", "found by their identifiers in epoch %s", strings.Join(numbers, " and "))
+	for _, table := range p.Lacking {
+		t.add("", "INCOMPLETE: table %s is still to be read", shown(table))
+	}
+	for _, system := range slices.Sorted(maps.Keys(p.Refused)) {
+		t.add("", "%s REFUSED of %s; see emrbchain patient refused", count(p.Refused[system], "identifier"), shown(system))
 	}
 }
 

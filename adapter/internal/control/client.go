@@ -120,6 +120,14 @@ func get[T any](ctx context.Context, c *Client, address string) (*T, error) {
 	return decode[T](c.ask(ctx, http.MethodGet, address, nil))
 }
 
+func post[T any](ctx context.Context, c *Client, address string, body any) (*T, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("write request: %w", err)
+	}
+	return decode[T](c.ask(ctx, http.MethodPost, address, text))
+}
+
 func decode[T any](body []byte, err error) (*T, error) {
 	if err != nil {
 		return nil, err

@@ -15,6 +15,13 @@
 //	GET  /v1/trust                   trust file of the chain
 //	POST /v1/pause                   read no row of the source, for a time or until resumed
 //	POST /v1/resume                  read the source again
+//	POST /v1/patients/id             an identifier's ids here, and whose it is
+//	POST /v1/patients/show           whose an id is
+//	POST /v1/patients/new            an id for somebody who is not known yet
+//	POST /v1/patients/link           whose that turned out to be
+//	POST /v1/patients/merge          two patients are one person
+//	POST /v1/patients/unmerge        and are not
+//	GET  /v1/patients/refused?most=  rows whose identifiers are none
 //
 // Every refusal is an RFC 9457 problem with a detail (thing and reason) and a
 // mend. Types are in package api, the writing of keys in package rowkey.
@@ -49,6 +56,7 @@ type Sidecar interface {
 	// 0, until Resume.
 	Pause(ctx context.Context, lasts time.Duration) (*api.Pause, error)
 	Resume(ctx context.Context) (*api.Resumed, error)
+	Patients
 }
 
 // Bounds of a request.
@@ -82,6 +90,7 @@ func NewHandler(sidecar Sidecar, logger zerolog.Logger) *Handler {
 	h.handle("/v1/trust", routes{http.MethodGet: h.trust})
 	h.handle("/v1/pause", routes{http.MethodPost: h.pause})
 	h.handle("/v1/resume", routes{http.MethodPost: h.resume})
+	h.handlePatients()
 	h.handle("/", routes{})
 	return h
 }

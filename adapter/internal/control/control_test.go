@@ -66,6 +66,40 @@ func (a *answers) Resume(context.Context) (*api.Resumed, error) {
 	return &api.Resumed{Ended: &api.Pause{Since: time.Unix(1, 0).UTC()}}, a.err
 }
 
+func (a *answers) PatientID(_ context.Context, query api.PatientQuery) (*api.Patients, error) {
+	a.asked <- query
+	return &api.Patients{IDs: []string{"lid1"}, Patients: []api.PatientMatch{{Key: "7", Strong: true}}}, a.err
+}
+
+func (a *answers) PatientShow(_ context.Context, id string) (*api.Patients, error) {
+	a.asked <- id
+	return &api.Patients{}, a.err
+}
+
+func (a *answers) PatientNew(context.Context) (*api.PatientEntry, error) {
+	return &api.PatientEntry{Leaf: 1, ID: "lid1"}, a.err
+}
+
+func (a *answers) PatientLink(_ context.Context, link api.PatientLink) (*api.PatientEntry, error) {
+	a.asked <- link
+	return &api.PatientEntry{Leaf: 2}, a.err
+}
+
+func (a *answers) PatientMerge(_ context.Context, merge api.PatientMerge) (*api.PatientEntry, error) {
+	a.asked <- merge
+	return &api.PatientEntry{Leaf: 3}, a.err
+}
+
+func (a *answers) PatientUnmerge(_ context.Context, merge api.PatientMerge) (*api.PatientEntry, error) {
+	a.asked <- merge
+	return &api.PatientEntry{Leaf: 4, From: "8"}, a.err
+}
+
+func (a *answers) PatientRefused(_ context.Context, most int) (*api.RefusedRows, error) {
+	a.asked <- most
+	return &api.RefusedRows{}, a.err
+}
+
 func (a *answers) TrustExport(context.Context) ([]byte, error) { return []byte("{}"), a.err }
 
 // open serves the answers on a socket, as the sidecar does.

@@ -51,6 +51,11 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		{"POST", "/v1/pause", `{"for": "0s"}`, asJSON, 400},
 		{"POST", "/v1/pause", `{"for": 2}`, asJSON, 400},
 		{"POST", "/v1/resume", `{"for": "2h"}`, asJSON, 400},
+		{"GET", "/v1/patients/id?value=x", "", "", 405},
+		{"POST", "/v1/patients/id", `{"name": "x"}`, asJSON, 400},
+		{"POST", "/v1/patients/merge", `{"patient": 7}`, asJSON, 400},
+		{"POST", "/v1/patients/new", `{"patient": "7"}`, asJSON, 400},
+		{"GET", "/v1/patients/refused?most=0", "", "", 400},
 		{"POST", "/v1/audits", strings.Repeat(" ", 70_000), asJSON, 413},
 	} {
 		w := httptest.NewRecorder()

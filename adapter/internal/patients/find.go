@@ -217,3 +217,12 @@ func (p *Patients) Known(patient []byte) (bool, error) {
 func localName(l vid.Local) string {
 	return localPrefix + string(binary.BigEndian.AppendUint16(nil, l.Epoch)) + string(l.ID[:])
 }
+
+// Epochs returns the numbers of the epochs that hold, in order.
+func (p *Patients) Epochs() []uint16 {
+	epochs := make([]uint16, len(p.derivers))
+	for i, d := range p.derivers {
+		epochs[i] = d.Epoch()
+	}
+	return epochs
+}

@@ -14,6 +14,8 @@ type Status struct {
 	Log      LogStatus    `json:"log"`
 	Chain    ChainStatus  `json:"chain"`
 	Audit    AuditStatus  `json:"audit"`
+	// Patients is null where nobody is to be found.
+	Patients *PatientsStatus `json:"patients"`
 	// OpenFindings counts the findings that nobody closed yet.
 	OpenFindings uint64 `json:"open_findings"`
 }
