@@ -1,7 +1,6 @@
 package row
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"math"
@@ -14,16 +13,17 @@ import (
 // AppendCell appends the canonical encoding of v: null, or the array of its
 // type code and payload (SPEC.md, section 2).
 func AppendCell(b []byte, v Value) []byte {
-	switch v.typ {
+	t := v.Type()
+	switch t {
 	case Any:
 		return dcbor.AppendNull(b)
 	case Text, Enum, Set:
 		return appendCharacters(b, v)
 	}
-	b = dcbor.AppendUint(dcbor.AppendArray(b, 2), uint64(v.typ))
-	switch v.typ {
+	b = dcbor.AppendUint(dcbor.AppendArray(b, 2), uint64(t))
+	switch t {
 	case Int:
-		if v.neg {
+		if v.kind.neg {
 			return dcbor.AppendInt(b, int64(v.num))
 		}
 		return dcbor.AppendUint(b, v.num)
@@ -34,22 +34,22 @@ func AppendCell(b []byte, v Value) []byte {
 	case Float64:
 		return binary.BigEndian.AppendUint64(append(b, 0x48), v.num)
 	case Bytes, UUID:
-		return dcbor.AppendBytes(b, v.data)
+		return dcbor.AppendBytes(b, v.bytes())
 	default: // Decimal, Date, Time, DateTime, Timestamp: ASCII by construction
-		return dcbor.AppendTextBytes(b, v.data)
+		return dcbor.AppendText(b, v.data)
 	}
 }
 
 func appendCharacters(b []byte, v Value) []byte {
-	b = dcbor.AppendUint(dcbor.AppendArray(b, 3), uint64(v.typ))
-	b = dcbor.AppendText(b, v.charset)
+	b = dcbor.AppendUint(dcbor.AppendArray(b, 3), uint64(v.kind.typ))
+	b = dcbor.AppendText(b, v.kind.charset)
 	switch {
-	case v.typ == Set:
+	case v.kind.typ == Set:
 		return append(b, v.data...)
-	case v.null:
+	case v.kind.null:
 		return dcbor.AppendNull(b)
 	}
-	return dcbor.AppendBytes(b, v.data)
+	return dcbor.AppendBytes(b, v.bytes())
 }
 
 // AppendKey appends the canonical encoding of a key: the array of its cells in
@@ -97,7 +97,7 @@ func readPayload(r *dcbor.Reader, t Type) Value {
 		}
 		return NewUint(r.Uint())
 	case Bits, Bool:
-		v := Value{typ: t, num: r.Uint()}
+		v := Value{kind: &plain[t], num: r.Uint()}
 		if t == Bool && v.num > 1 {
 			r.Fail("bool above 1")
 		}
@@ -105,11 +105,11 @@ func readPayload(r *dcbor.Reader, t Type) Value {
 	case Float32:
 		var b [4]byte
 		r.Fixed(b[:])
-		return Value{typ: t, num: uint64(binary.BigEndian.Uint32(b[:]))}
+		return Value{kind: &plain[t], num: uint64(binary.BigEndian.Uint32(b[:]))}
 	case Float64:
 		var b [8]byte
 		r.Fixed(b[:])
-		return Value{typ: t, num: binary.BigEndian.Uint64(b[:])}
+		return Value{kind: &plain[t], num: binary.BigEndian.Uint64(b[:])}
 	case Bytes:
 		return NewBytes(r.Bytes())
 	}
@@ -128,7 +128,7 @@ func readNormal(r *dcbor.Reader, t Type) Value {
 		raw = r.TextBytes()
 		v, err = makeNormal(t, raw)
 	}
-	if err != nil || !bytes.Equal(v.data, raw) {
+	if err != nil || v.data != string(raw) {
 		r.Fail(t.String() + " not in normal form")
 		return Value{}
 	}
@@ -151,39 +151,30 @@ func makeNormal(t Type, raw []byte) (Value, error) {
 }
 
 func readCharacters(r *dcbor.Reader, t Type) Value {
-	v := Value{typ: t, charset: intern(r.TextBytes())}
+	charset := charsetOf(r.TextBytes())
 	switch {
 	case t == Set:
-		v.data = r.Raw()
-		labels := dcbor.NewReader(v.data)
-		for n := labels.Array(); n > 0; n-- {
-			labels.Bytes()
-		}
-		if labels.Done() != nil {
-			r.Fail("set is not an array of labels")
-		}
-	case t == Enum && r.Next() == dcbor.KindNull:
+		return Value{kind: &charset.set, data: share(readLabels(r))}
+	case t == Text:
+		return charset.Text(r.Bytes())
+	case r.Next() == dcbor.KindNull:
 		r.Null()
-		v.null = true
-	default:
-		v.data = r.Bytes()
+		return charset.EnumError()
 	}
-	return v
+	return charset.Enum(r.Bytes())
 }
 
-// intern returns the charset's name without allocating for the usual ones.
-func intern(b []byte) string {
-	switch string(b) {
-	case "utf8":
-		return "utf8"
-	case "latin1":
-		return "latin1"
-	case "ascii":
-		return "ascii"
-	case "gbk":
-		return "gbk"
+// readLabels returns the encoded array of labels.
+func readLabels(r *dcbor.Reader) []byte {
+	encoded := r.Raw()
+	labels := dcbor.NewReader(encoded)
+	for n := labels.Array(); n > 0; n-- {
+		labels.Bytes()
 	}
-	return string(b)
+	if labels.Done() != nil {
+		r.Fail("set is not an array of labels")
+	}
+	return encoded
 }
 
 // ReadCells reads an array of cells as AppendCells writes it, appending to dst.
@@ -203,18 +194,20 @@ func ParseKey(b []byte) ([]Value, error) {
 
 // Equal reports whether two values have the same canonical encoding.
 func Equal(a, b Value) bool {
-	return a.typ == b.typ && a.neg == b.neg && a.null == b.null && a.num == b.num &&
-		a.charset == b.charset && bytes.Equal(a.data, b.data)
+	if a.num != b.num || a.data != b.data {
+		return false
+	}
+	return a.kind == b.kind || a.kind != nil && b.kind != nil && *a.kind == *b.kind
 }
 
 // Display writes the value for a person: text in quotes, bytes in hex. It is
 // for readers who may see the record, never for logs or errors.
 func (v Value) Display() string {
-	switch v.typ {
+	switch v.Type() {
 	case Any:
 		return "NULL"
 	case Int:
-		if v.neg {
+		if v.kind.neg {
 			return strconv.FormatInt(int64(v.num), 10)
 		}
 		return strconv.FormatUint(v.num, 10)
@@ -227,21 +220,21 @@ func (v Value) Display() string {
 	case Float64:
 		return strconv.FormatFloat(math.Float64frombits(v.num), 'g', -1, 64)
 	case Bytes, UUID:
-		return "0x" + hex.EncodeToString(v.data)
+		return "0x" + hex.EncodeToString(v.bytes())
 	case Text, Enum:
-		if v.null {
+		if v.kind.null {
 			return "(enum error value)"
 		}
-		return displayText(v.charset, v.data)
+		return displayText(v.kind.charset, v.bytes())
 	case Set:
 		labels := v.Labels()
 		parts := make([]string, len(labels))
 		for i, label := range labels {
-			parts[i] = displayText(v.charset, label)
+			parts[i] = displayText(v.kind.charset, label)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return string(v.data)
+	return strings.Clone(v.data)
 }
 
 func displayText(charset string, b []byte) string {

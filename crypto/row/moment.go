@@ -19,12 +19,12 @@ const (
 // HH:MM[:SS[.f]], with Z, +HH:MM or -HH:MM behind it or not. ok is false for all
 // else: null, zero and partial dates, days that no calendar has, other types.
 func (v Value) LatestMoment() (ms int64, ok bool) {
-	switch v.typ {
+	switch v.Type() {
 	case Date, DateTime, Timestamp, Text:
 	default:
 		return 0, false
 	}
-	text := bytes.TrimSpace(v.data)
+	text := bytes.TrimSpace(v.bytes())
 	if len(text) < 10 || !isDate(text[:10]) {
 		return 0, false
 	}
@@ -40,7 +40,7 @@ func (v Value) LatestMoment() (ms int64, ok bool) {
 		return 0, false
 	}
 	clock, behind, ok := cutZone(text[1:])
-	if v.typ == Timestamp {
+	if v.Type() == Timestamp {
 		behind = 0
 	}
 	within, fine := clockMillis(clock)

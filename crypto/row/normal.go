@@ -32,7 +32,7 @@ func NewDecimal(text []byte) (Value, error) {
 	if len(fraction) > 0 {
 		b = append(append(b, '.'), fraction...)
 	}
-	return Value{typ: Decimal, data: b}, nil
+	return FromNormal(Decimal, b), nil
 }
 
 func allDigits(b []byte) bool {
@@ -50,7 +50,7 @@ func NewDate(text []byte) (Value, error) {
 	if !isDate(text) {
 		return Value{}, invalid(Date, "YYYY-MM-DD")
 	}
-	return Value{typ: Date, data: text}, nil
+	return FromNormal(Date, text), nil
 }
 
 // NewTime returns a time from [-]HH:MM:SS[.f], hours of two to four digits.
@@ -64,7 +64,7 @@ func NewTime(text []byte) (Value, error) {
 	if negative && len(bytes.Trim(clock, "0:.")) == 0 {
 		text = clock
 	}
-	return Value{typ: Time, data: text}, nil
+	return FromNormal(Time, text), nil
 }
 
 // NewDateTime returns a date and time without zone from YYYY-MM-DD, a space or
@@ -74,7 +74,7 @@ func NewDateTime(text []byte) (Value, error) {
 	if !ok {
 		return Value{}, invalid(DateTime, "YYYY-MM-DD HH:MM:SS[.f]")
 	}
-	return Value{typ: DateTime, data: b}, nil
+	return FromNormal(DateTime, b), nil
 }
 
 // NewTimestamp returns an instant from its text in UTC, YYYY-MM-DD, a space or
@@ -84,7 +84,7 @@ func NewTimestamp(text []byte) (Value, error) {
 	if !ok {
 		return Value{}, invalid(Timestamp, "YYYY-MM-DD HH:MM:SS[.f] in UTC")
 	}
-	return Value{typ: Timestamp, data: b}, nil
+	return FromNormal(Timestamp, b), nil
 }
 
 // FromNormal returns a value of type Decimal, Date, Time, DateTime or Timestamp
@@ -92,31 +92,22 @@ func NewTimestamp(text []byte) (Value, error) {
 // these types leave it. It does not look: it is for a decoder that writes no other
 // form, whose tests compare it with those makers. Readers of a cell refuse any
 // other.
-func FromNormal(t Type, text []byte) Value { return Value{typ: t, data: text} }
+func FromNormal(t Type, text []byte) Value { return Value{kind: &plain[t], data: share(text)} }
 
 // NewUUID returns a UUID from its 16 bytes.
 func NewUUID(b []byte) (Value, error) {
 	if len(b) != 16 {
 		return Value{}, invalid(UUID, "16 bytes")
 	}
-	return Value{typ: UUID, data: b}, nil
-}
-
-// NewSet returns a set from its labels in the order of the column's definition.
-func NewSet(charset string, labels [][]byte) Value {
-	b := dcbor.AppendArray(nil, len(labels))
-	for _, label := range labels {
-		b = dcbor.AppendBytes(b, label)
-	}
-	return Value{typ: Set, charset: charset, data: b}
+	return FromNormal(UUID, b), nil
 }
 
 // Labels returns the labels of a Set value.
 func (v Value) Labels() [][]byte {
-	if v.typ != Set {
+	if v.Type() != Set {
 		return nil
 	}
-	r := dcbor.NewReader(v.data)
+	r := dcbor.NewReader(v.bytes())
 	labels := make([][]byte, r.Array())
 	for i := range labels {
 		labels[i] = r.Bytes()

@@ -17,6 +17,7 @@ package row
 import (
 	"errors"
 	"math"
+	"unsafe"
 )
 
 // Type is the type code that stands beside each value and in each column
@@ -65,13 +66,41 @@ type Column struct {
 
 // A Value is one cell. The zero Value is null. Values share memory with what
 // they were made of: the maker must not change it afterwards.
+//
+// A value is four words, so that the compiler keeps it in registers; rows are read
+// by the million. Hence data is a string, one word less than a slice: see share.
 type Value struct {
+	kind *kind  // nil for null
+	num  uint64 // Int, Bits, Bool, an Int below zero as two's complement; bits of Float32 and Float64
+	data string // everything else; for Set the encoded array of labels
+}
+
+// A kind is what many values have in common. It is never changed once it is made.
+type kind struct {
 	typ     Type
-	neg     bool   // Int: below zero, num holds the two's complement
+	neg     bool   // Int: below zero
 	null    bool   // Enum: the error value
-	num     uint64 // Int, Bits, Bool; bits of Float32 and Float64
 	charset string // Text, Enum, Set
-	data    []byte // everything else; for Set the encoded array of labels
+}
+
+// The kinds of values without a character set.
+var (
+	negative = kind{typ: Int, neg: true}
+	plain    = [...]kind{Int: {typ: Int}, Decimal: {typ: Decimal}, Float32: {typ: Float32}, Float64: {typ: Float64},
+		Bytes: {typ: Bytes}, Date: {typ: Date}, Time: {typ: Time}, DateTime: {typ: DateTime}, Timestamp: {typ: Timestamp},
+		Bits: {typ: Bits}, UUID: {typ: UUID}, Bool: {typ: Bool}}
+)
+
+// share makes a string of bytes without a copy. Its bytes change if the maker breaks
+// the rule for values.
+func share(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytes returns the data without a copy, never nil.
+func (v Value) bytes() []byte {
+	if v.data == "" {
+		return []byte{}
+	}
+	return unsafe.Slice(unsafe.StringData(v.data), len(v.data))
 }
 
 // ErrInvalid says that a value is not of its type's form. The message of the
@@ -79,73 +108,77 @@ type Value struct {
 var ErrInvalid = errors.New("value not of its type's form")
 
 // Type returns the value's type code, or Any for null.
-func (v Value) Type() Type { return v.typ }
+func (v Value) Type() Type {
+	if v.kind == nil {
+		return Any
+	}
+	return v.kind.typ
+}
 
 // IsNull reports whether the value is null.
-func (v Value) IsNull() bool { return v.typ == Any }
+func (v Value) IsNull() bool { return v.kind == nil }
 
 // Fits reports whether the value may stand in a column of type t.
-func (v Value) Fits(t Type) bool { return v.typ == Any || t == Any || v.typ == t }
+func (v Value) Fits(t Type) bool { return v.kind == nil || t == Any || v.kind.typ == t }
 
 // Null returns the null value.
 func Null() Value { return Value{} }
 
 // NewInt returns an integer value.
-func NewInt(n int64) Value { return Value{typ: Int, neg: n < 0, num: uint64(n)} }
+func NewInt(n int64) Value {
+	if n < 0 {
+		return Value{kind: &negative, num: uint64(n)}
+	}
+	return NewUint(uint64(n))
+}
 
 // NewUint returns an integer value that may exceed 2^63-1.
-func NewUint(n uint64) Value { return Value{typ: Int, num: n} }
+func NewUint(n uint64) Value { return Value{kind: &plain[Int], num: n} }
 
 // NewBool returns a boolean value.
 func NewBool(b bool) Value {
 	if b {
-		return Value{typ: Bool, num: 1}
+		return Value{kind: &plain[Bool], num: 1}
 	}
-	return Value{typ: Bool}
+	return Value{kind: &plain[Bool]}
 }
 
 // NewBits returns the value of a bit field.
-func NewBits(n uint64) Value { return Value{typ: Bits, num: n} }
+func NewBits(n uint64) Value { return Value{kind: &plain[Bits], num: n} }
 
 // NewFloat32 returns a binary32 value. Every bit counts: -0 differs from 0.
-func NewFloat32(f float32) Value { return Value{typ: Float32, num: uint64(math.Float32bits(f))} }
+func NewFloat32(f float32) Value {
+	return Value{kind: &plain[Float32], num: uint64(math.Float32bits(f))}
+}
 
 // NewFloat64 returns a binary64 value. Every bit counts: -0 differs from 0.
-func NewFloat64(f float64) Value { return Value{typ: Float64, num: math.Float64bits(f)} }
+func NewFloat64(f float64) Value { return Value{kind: &plain[Float64], num: math.Float64bits(f)} }
 
 // NewBytes returns a byte string value; b may be empty but is never null.
-func NewBytes(b []byte) Value { return Value{typ: Bytes, data: b} }
+func NewBytes(b []byte) Value { return FromNormal(Bytes, b) }
 
-// NewText returns characters as the column stores them: the raw bytes b in the
-// character set named charset (lower case ASCII, such as "utf8" or "gbk").
-// Sets that agree on every byte string share one name: utf8mb3 and utf8mb4 are
-// both "utf8".
-func NewText(charset string, b []byte) Value {
-	return Value{typ: Text, charset: charset, data: b}
-}
-
-// NewEnum returns an enumeration value by its label.
-func NewEnum(charset string, label []byte) Value {
-	return Value{typ: Enum, charset: charset, data: label}
-}
-
-// NewEnumError returns the error value of an enumeration (MySQL's index 0),
-// which is not the empty label.
-func NewEnumError(charset string) Value {
-	return Value{typ: Enum, charset: charset, null: true}
+// Replace makes v equal to w. Where cells of one column follow each other in the same
+// place, it is cheaper than to assign: the garbage collector need not hear of a kind
+// that stays.
+func (v *Value) Replace(w Value) {
+	if v.kind != w.kind {
+		v.kind = w.kind
+	}
+	v.num, v.data = w.num, w.data
 }
 
 // Int64 returns an Int's or Bits' value where it fits 64 signed bits.
 func (v Value) Int64() (int64, bool) {
-	if v.typ != Int && v.typ != Bits && v.typ != Bool {
-		return 0, false
+	switch v.Type() {
+	case Int, Bits, Bool:
+		return int64(v.num), v.kind.neg || v.num <= math.MaxInt64
 	}
-	return int64(v.num), v.neg || v.num <= math.MaxInt64
+	return 0, false
 }
 
 // Float returns a Float32's or Float64's value.
 func (v Value) Float() (float64, bool) {
-	switch v.typ {
+	switch v.Type() {
 	case Float32:
 		return float64(math.Float32frombits(uint32(v.num))), true
 	case Float64:
@@ -155,12 +188,16 @@ func (v Value) Float() (float64, bool) {
 }
 
 // Raw returns the bytes of a Text, Bytes, Enum, UUID, Decimal or temporal
-// value, sharing its memory; nil for any other.
+// value, sharing its memory; nil for any other and for an Enum's error value.
 func (v Value) Raw() []byte {
-	if v.typ == Set {
+	switch v.Type() {
+	case Any, Int, Float32, Float64, Bits, Bool, Set:
 		return nil
 	}
-	return v.data
+	if v.kind.null {
+		return nil
+	}
+	return v.bytes()
 }
 
 // Detach gives values memory of their own, one piece for all, so that what they
@@ -172,16 +209,12 @@ func Detach(values []Value) {
 	}
 	memory := make([]byte, 0, n)
 	for i := range values {
-		if v := &values[i]; v.data != nil {
-			start := len(memory)
-			memory = append(memory, v.data...)
-			v.data = memory[start:len(memory):len(memory)]
-		}
+		v := &values[i]
+		start := len(memory)
+		memory = append(memory, v.data...)
+		v.data = share(memory[start:])
 	}
 }
-
-// Charset returns the character set of a Text, Enum or Set value.
-func (v Value) Charset() string { return v.charset }
 
 // String tells the type alone, so that no cell reaches a log by accident. Use
 // Display to show a value to a person who may see it.
@@ -189,5 +222,5 @@ func (v Value) String() string {
 	if v.IsNull() {
 		return "null"
 	}
-	return v.typ.String() + "(…)"
+	return v.Type().String() + "(…)"
 }

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -218,4 +219,23 @@ func TestDetachedValuesAreTheirOwn(t *testing.T) {
 	if raw := cells[0].Raw(); cap(raw) != len(raw) {
 		t.Error("a value may grow into the next one")
 	}
+}
+
+// TestAValueFitsRegisters: a larger one goes through memory wherever it is made,
+// which costs decoders of many rows more than all else that they do.
+func TestAValueFitsRegisters(t *testing.T) {
+	if size, most := unsafe.Sizeof(Value{}), 4*unsafe.Sizeof(uintptr(0)); size > most {
+		t.Errorf("a value has %d bytes, more than %d", size, most)
+	}
+}
+
+// TestReplace leaves nothing of the value that was there before.
+func TestReplace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, w := anyMeaning().Draw(t, "v"), anyMeaning().Draw(t, "w")
+		v.value.Replace(w.value)
+		if !Equal(v.value, w.value) || !bytes.Equal(AppendCell(nil, v.value), AppendCell(nil, w.value)) {
+			t.Error("they differ")
+		}
+	})
 }

@@ -88,12 +88,9 @@ func (d *decimalReader) number(text []byte, start, digits int) []byte {
 // group writes the next group, keeping its zeros.
 func (d *decimalReader) group(text []byte, digits int) []byte {
 	n := d.take(digits)
-	start := len(text)
-	for range digits {
-		text = append(text, '0')
-	}
-	for i := len(text) - 1; i >= start; i-- {
-		text[i] += byte(n % 10)
+	text = append(text, "000000000"[:digits]...)
+	for i := len(text) - 1; n > 0; i-- {
+		text[i] = byte('0' + n%10)
 		n /= 10
 	}
 	return text

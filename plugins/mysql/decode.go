@@ -68,13 +68,15 @@ func (s *shape) image(m *memory, body []byte) (cells []row.Value, rest []byte, e
 		value := body[:width:width]
 		body = body[width:]
 		switch {
+		case !c.omitted:
+			var v row.Value
+			v, err = c.decode(m, value)
+			cells[next].Replace(v)
+			next++
 		case c.rowEnd:
 			var endless bool
 			endless, err = c.endless(value)
 			ended = !endless
-		case !c.omitted:
-			err = c.decode(&cells[next], m, value)
-			next++
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("decode column %s: %w", c.name, err)
@@ -158,48 +160,46 @@ func lengthBytes(longest int) int {
 	return 1
 }
 
-// decode sets a cell to what a value's bytes stand for.
-func (c *wireColumn) decode(cell *row.Value, m *memory, b []byte) (err error) {
+// decode returns what a value's bytes stand for.
+func (c *wireColumn) decode(m *memory, b []byte) (v row.Value, err error) {
 	if c.wire == wireBlobCompressed || c.wire == wireVarcharCompressed {
 		if b, err = expand(b, c.longest()); err != nil {
-			return err
+			return v, err
 		}
 	}
 	switch c.kind {
 	case kindInt:
 		shift := 64 - 8*len(b)
-		*cell = row.NewInt(int64(littleEndian(b)<<shift) >> shift)
+		return row.NewInt(int64(littleEndian(b)<<shift) >> shift), nil
 	case kindUint:
-		*cell = row.NewUint(littleEndian(b))
+		return row.NewUint(littleEndian(b)), nil
 	case kindYear, kindYear2:
-		*cell = decodeYear(b)
+		return decodeYear(b), nil
 	case kindDecimal:
-		*cell = row.FromNormal(row.Decimal, m.written(appendDecimal(m.text, b, c.meta)))
+		return row.FromNormal(row.Decimal, m.written(appendDecimal(m.text, b, c.meta))), nil
 	case kindFloat:
-		*cell = row.NewFloat32(math.Float32frombits(binary.LittleEndian.Uint32(b)))
+		return row.NewFloat32(math.Float32frombits(binary.LittleEndian.Uint32(b))), nil
 	case kindDouble:
-		*cell = row.NewFloat64(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+		return row.NewFloat64(math.Float64frombits(binary.LittleEndian.Uint64(b))), nil
 	case kindBit:
-		*cell = row.NewBits(bigEndian(b))
+		return row.NewBits(bigEndian(b)), nil
 	case kindText:
-		*cell = row.NewText(c.charset, b)
+		return c.charset.Text(b), nil
 	case kindJSON:
 		b, err = decodeJSON(b)
-		*cell = row.NewText(jsonCharset, b)
+		return row.NewText(jsonCharset, b), err
 	case kindBytes:
-		*cell = row.NewBytes(b)
+		return row.NewBytes(b), nil
 	case kindBinary, kindInet6, kindInet4:
-		*cell = row.NewBytes(pad(b, c.length))
+		return row.NewBytes(pad(b, c.length)), nil
 	case kindUUID:
-		*cell, err = row.NewUUID(pad(b, c.length))
+		return row.NewUUID(pad(b, c.length))
 	case kindEnum:
-		err = c.decodeEnum(cell, b)
+		return c.decodeEnum(b)
 	case kindSet:
-		*cell, err = c.decodeSet(b)
-	default:
-		err = c.decodeTemporal(cell, m, b)
+		return c.decodeSet(b)
 	}
-	return err
+	return c.decodeTemporal(m, b)
 }
 
 // longest returns how many bytes a value of a COMPRESSED column can have.
@@ -227,17 +227,15 @@ func pad(b []byte, length int) []byte {
 	return padded
 }
 
-func (c *wireColumn) decodeEnum(cell *row.Value, b []byte) error {
+func (c *wireColumn) decodeEnum(b []byte) (row.Value, error) {
 	index := littleEndian(b)
 	switch {
 	case index == 0:
-		*cell = row.NewEnumError(c.charset)
+		return c.charset.EnumError(), nil
 	case index > uint64(len(c.labels)):
-		return fmt.Errorf("ENUM without its label in the log")
-	default:
-		*cell = row.NewEnum(c.charset, c.labels[index-1])
+		return row.Value{}, fmt.Errorf("ENUM without its label in the log")
 	}
-	return nil
+	return c.charset.Enum(c.labels[index-1]), nil
 }
 
 func (c *wireColumn) decodeSet(b []byte) (row.Value, error) {
@@ -252,5 +250,5 @@ func (c *wireColumn) decodeSet(b []byte) (row.Value, error) {
 		}
 		labels = append(labels, c.labels[i])
 	}
-	return row.NewSet(c.charset, labels), nil
+	return c.charset.Set(labels), nil
 }

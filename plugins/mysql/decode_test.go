@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/metrics"
 	"testing"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -26,14 +28,14 @@ func wideShape() *shape {
 		{wire: mysql.MYSQL_TYPE_DATETIME2, meta: 6, kind: kindDateTime},
 		{wire: mysql.MYSQL_TYPE_TIMESTAMP2, meta: 1, kind: kindTimestamp},
 		{wire: mysql.MYSQL_TYPE_BIT, meta: 8 << 8, kind: kindBit},
-		{wire: mysql.MYSQL_TYPE_ENUM, meta: 1, kind: kindEnum, labels: [][]byte{[]byte("a")}},
-		{wire: mysql.MYSQL_TYPE_SET, meta: 1, kind: kindSet, labels: [][]byte{[]byte("a"), []byte("b")}},
-		{wire: mysql.MYSQL_TYPE_VARCHAR, meta: 500, kind: kindText, charset: "utf8"},
+		{wire: mysql.MYSQL_TYPE_ENUM, meta: 1, kind: kindEnum, charset: row.NewCharset("ascii"), labels: [][]byte{[]byte("a")}},
+		{wire: mysql.MYSQL_TYPE_SET, meta: 1, kind: kindSet, charset: row.NewCharset("ascii"), labels: [][]byte{[]byte("a"), []byte("b")}},
+		{wire: mysql.MYSQL_TYPE_VARCHAR, meta: 500, kind: kindText, charset: row.NewCharset("utf8")},
 		{wire: mysql.MYSQL_TYPE_STRING, length: 16, kind: kindUUID},
 		{wire: mysql.MYSQL_TYPE_STRING, length: 4, kind: kindBinary},
 		{wire: mysql.MYSQL_TYPE_BLOB, meta: 3, kind: kindBytes},
 		{wire: wireBlobCompressed, meta: 4, kind: kindBytes},
-		{wire: wireVarcharCompressed, meta: 500, kind: kindText, charset: "gbk"},
+		{wire: wireVarcharCompressed, meta: 500, kind: kindText, charset: row.NewCharset("gbk")},
 		{wire: mysql.MYSQL_TYPE_TIME, meta: 4, kind: kindTime}, {wire: mysql.MYSQL_TYPE_DATETIME, kind: kindDateTime},
 		{wire: mysql.MYSQL_TYPE_TIMESTAMP, meta: 6, kind: kindTimestamp},
 		{wire: mysql.MYSQL_TYPE_BLOB, meta: 1, kind: kindText, omitted: true},
@@ -183,10 +185,21 @@ func TestDecodeTemporalValues(t *testing.T) {
 		{wireColumn{kind: kindDate}, []byte{0, 0, 0}, "0000-00-00"},
 		{wireColumn{kind: kindDateTime}, []byte{0x80, 0, 0, 0, 0}, "0000-00-00T00:00:00"},
 	} {
-		var v row.Value
-		err := c.column.decode(&v, &memory{}, c.bytes)
+		v, err := c.column.decode(&memory{}, c.bytes)
 		if err != nil || v.Display() != c.want {
 			t.Errorf("%x is %s, %v; want %s", c.bytes, v.Display(), err, c.want)
+		}
+	}
+}
+
+// TestDaysOfTheCalendar compares each day that a TIMESTAMP can have with Go's own
+// calendar.
+func TestDaysOfTheCalendar(t *testing.T) {
+	for day := range uint64(math.MaxUint32/86400 + 1) {
+		year, month, dayOfMonth := civil(day)
+		want := time.Unix(int64(day)*86400, 0).UTC()
+		if year != uint64(want.Year()) || month != uint64(want.Month()) || dayOfMonth != uint64(want.Day()) {
+			t.Fatalf("day %d is %d-%d-%d, want %s", day, year, month, dayOfMonth, want.Format(time.DateOnly))
 		}
 	}
 }

@@ -78,7 +78,7 @@ type wireColumn struct {
 	fixed, head int // how long a value is; see measure
 	length      int // of CHAR and BINARY in bytes
 	kind        kind
-	charset     string // the tag
+	charset     *row.Charset // by its tag
 	labels      [][]byte
 	omitted     bool
 	rowEnd      bool // the end of a system-versioned row's period
@@ -117,7 +117,7 @@ func makeShape(m *tableMap, d *definition, charsets map[uint64]string) *shape {
 }
 
 func newWireColumn(m *mapColumn, charsets map[uint64]string) wireColumn {
-	c := wireColumn{name: m.name, wire: m.wire, meta: m.meta, labels: m.labels, charset: charsetTag(charsets[m.collation])}
+	c := wireColumn{name: m.name, wire: m.wire, meta: m.meta, labels: m.labels, charset: row.NewCharset(charsetTag(charsets[m.collation]))}
 	if c.wire == mysql.MYSQL_TYPE_STRING {
 		c.length = stringLength(c.meta)
 	}
@@ -176,7 +176,8 @@ func (c *wireColumn) wireKind() kind {
 }
 
 func (c *wireColumn) textOr(binary kind) kind {
-	if c.charset == "binary" || c.charset == "" {
+	switch c.charset.Name() {
+	case "binary", "":
 		return binary
 	}
 	return kindText
@@ -205,7 +206,7 @@ func (d *definition) describe(c *wireColumn) bool {
 		known.kind == kindInet4 && c.kind == kindBinary && c.length == 4:
 		c.kind = known.kind
 	}
-	return c.omitted || c.kind == known.kind && (c.kind != kindText || c.charset == charsetTag(known.charset))
+	return c.omitted || c.kind == known.kind && (c.kind != kindText || c.charset.Name() == charsetTag(known.charset))
 }
 
 // oldKind returns the kind of an old temporal type.

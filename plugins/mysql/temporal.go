@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -18,17 +17,14 @@ func pairs(digits uint16) uint16 { return 2 * uint16(fractionBytes(digits)) }
 
 // decodeTemporal reads DATE and the TIME, DATETIME and TIMESTAMP formats of
 // MySQL 5.6 and later, which are big-endian, and those from before.
-func (c *wireColumn) decodeTemporal(cell *row.Value, m *memory, b []byte) (err error) {
+func (c *wireColumn) decodeTemporal(m *memory, b []byte) (row.Value, error) {
 	switch c.wire {
 	case mysql.MYSQL_TYPE_TIME:
-		*cell, err = row.NewTime(decodeOldTime(b, c.meta))
-		return err
+		return row.NewTime(decodeOldTime(b, c.meta))
 	case mysql.MYSQL_TYPE_DATETIME:
-		*cell, err = row.NewDateTime(decodeOldDateTime(b, c.meta))
-		return err
+		return row.NewDateTime(decodeOldDateTime(b, c.meta))
 	case mysql.MYSQL_TYPE_TIMESTAMP:
-		*cell, err = row.NewTimestamp(decodeOldTimestamp(b, c.meta))
-		return err
+		return row.NewTimestamp(decodeOldTimestamp(b, c.meta))
 	}
 	text, t := m.text, row.Date
 	switch c.kind {
@@ -41,10 +37,9 @@ func (c *wireColumn) decodeTemporal(cell *row.Value, m *memory, b []byte) (err e
 	case kindTimestamp:
 		text, t = appendInstant(text, bigEndian(b[:4]), bigEndian(b[4:]), pairs(c.meta)), row.Timestamp
 	default:
-		return errCell
+		return row.Value{}, errCell
 	}
-	*cell = row.FromNormal(t, m.written(text))
-	return nil
+	return row.FromNormal(t, m.written(text)), nil
 }
 
 // appendDay reads day in 5 bits, month in 4, year in 15.
@@ -77,8 +72,7 @@ func appendTime(text, b []byte, digits uint16) []byte {
 func appendDateTime(text, b []byte, digits uint16) []byte {
 	n := bigEndian(b[:5]) - 1<<39
 	month := n >> 22
-	text = appendDate(text, month/13, month%13, n>>17&31)
-	text = appendClock(append(text, 'T'), n>>12&31, n>>6&63, n&63)
+	text = appendMoment(text, month/13, month%13, n>>17&31, n>>12&31, n>>6&63, n&63)
 	return appendFraction(text, bigEndian(b[5:]), pairs(digits))
 }
 
@@ -88,32 +82,78 @@ func appendInstant(text []byte, seconds, fraction uint64, digits uint16) []byte 
 	if seconds == 0 && fraction == 0 {
 		return append(text, "0000-00-00T00:00:00"...)
 	}
-	at := time.Unix(int64(seconds), 0).UTC()
-	year, month, day := at.Date()
-	text = appendDate(text, uint64(year), uint64(month), uint64(day))
-	hour, minute, second := at.Clock()
-	text = appendClock(append(text, 'T'), uint64(hour), uint64(minute), uint64(second))
+	year, month, day := civil(seconds / (24 * 60 * 60))
+	text = appendMoment(text, year, month, day, seconds/(60*60)%24, seconds/60%60, seconds%60)
 	return appendFraction(text, fraction, digits)
 }
 
+// civil returns the date of a day counted from 1970-01-01 on. It counts in years
+// that begin in March, so that a leap day is the last of its year, and in eras of
+// 400 years, which all have as many days.
+func civil(day uint64) (year, month, dayOfMonth uint64) {
+	const eraDays, days0To1970 = 146097, 719468 // from 0000-03-01
+	day += days0To1970
+	era, day := day/eraDays, day%eraDays
+	year = (day - day/1460 + day/36524 - day/(eraDays-1)) / 365
+	day -= 365*year + year/4 - year/100
+	month = (5*day + 2) / 153
+	dayOfMonth = day - (153*month+2)/5 + 1
+	if year += 400 * era; month >= 10 {
+		return year + 1, month - 9, dayOfMonth
+	}
+	return year, month + 3, dayOfMonth
+}
+
+// appendMoment writes a date and a time of it.
+func appendMoment(b []byte, year, month, day, hour, minute, second uint64) []byte {
+	b = append(b, "0000-00-00T00:00:00"...)
+	text := b[len(b)-19:]
+	putDate(text, year, month, day)
+	putTwo(text[11:], hour)
+	putTwo(text[14:], minute)
+	putTwo(text[17:], second)
+	return b
+}
+
 func appendDate(b []byte, year, month, day uint64) []byte {
-	b = append(b, byte('0'+year/1000%10), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-')
-	return appendTwo(append(appendTwo(b, month), '-'), day)
+	b = append(b, "0000-00-00"...)
+	putDate(b[len(b)-10:], year, month, day)
+	return b
+}
+
+// putDate puts the digits of a date into one.
+func putDate(text []byte, year, month, day uint64) {
+	putTwo(text, year/100)
+	putTwo(text[2:], year)
+	putTwo(text[5:], month)
+	putTwo(text[8:], day)
+}
+
+// putTwo puts the last two digits of a number at the front of a text.
+func putTwo(text []byte, n uint64) {
+	n %= 100
+	text[1] = byte('0' + n%10)
+	text[0] = byte('0' + n/10)
 }
 
 func appendClock(b []byte, hour, minute, second uint64) []byte {
 	if hour >= 100 {
 		b = strconv.AppendUint(b, hour/100, 10)
 	}
-	b = append(appendTwo(b, hour%100), ':')
-	return appendTwo(append(appendTwo(b, minute), ':'), second)
+	b = append(b, "00:00:00"...)
+	text := b[len(b)-8:]
+	putTwo(text, hour)
+	putTwo(text[3:], minute)
+	putTwo(text[6:], second)
+	return b
 }
-
-func appendTwo(b []byte, n uint64) []byte { return append(b, byte('0'+n/10%10), byte('0'+n%10)) }
 
 // appendFraction writes a fraction of so many decimal digits, without zeros at
 // its end.
 func appendFraction(b []byte, fraction uint64, digits uint16) []byte {
+	if fraction == 0 {
+		return b
+	}
 	unit := units(digits)
 	if fraction %= unit; fraction == 0 {
 		return b
