@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,10 +35,6 @@ func splitLogFile(file string) (base string, number uint64) {
 	}
 	return file[:dot], number
 }
-
-// A transactionDigest is the SHA-256 of a transaction's content: what a server
-// that was set back and reuses its GTIDs cannot repeat by accident.
-type transactionDigest [sha256.Size]byte
 
 // A position is what the tap needs to resume on this server or on another one
 // of the same history: the transactions executed, the last of them, by which a

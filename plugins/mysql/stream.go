@@ -33,6 +33,7 @@ type stream struct {
 	unfound string // why the log is read by its files
 	read    bool   // a transaction was read since the log was opened
 	open    transaction
+	digest  *digester
 	memory  memory
 	held    map[xid]*heldXA   // prepared and not resolved
 	tables  map[string]string // configured names by their name in the log
@@ -61,6 +62,9 @@ func (t *Tap) Stream(ctx context.Context, from tap.Position, sink tap.Sink) erro
 		return err
 	}
 	err := s.resume(ctx, from)
+	if err == nil {
+		s.digest, err = newDigester(s.at.digest)
+	}
 	for err == nil {
 		err = s.goOn(ctx, s.run(ctx))
 	}
@@ -213,7 +217,7 @@ func (s *stream) begin(ctx context.Context, event *replication.BinlogEvent, g gt
 	if err := s.abandon(ctx, event); err != nil {
 		return err
 	}
-	s.open.begin(g)
+	s.open.begin(g, s.digest)
 	s.open.start = s.point
 	if event.Header.LogPos != 0 {
 		s.open.start.offset = uint64(event.Header.LogPos - event.Header.EventSize)

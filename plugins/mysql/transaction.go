@@ -1,9 +1,7 @@
 package mysql
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"slices"
 	"time"
 
@@ -28,21 +26,18 @@ type transaction struct {
 	// statements are those that may concern tapped tables.
 	statements []*statement
 	gaps       []tap.Gap
-	digest     hash.Hash
+	digest     *digester
 }
 
 // begin starts a transaction at its GTID event.
-func (x *transaction) begin(g gtid) {
+func (x *transaction) begin(g gtid, digest *digester) {
 	*x = transaction{
 		gtid:   g,
 		rows:   x.rows, // the last transaction's, cleared
-		digest: x.digest,
+		digest: digest,
 	}
-	if x.digest == nil {
-		x.digest = sha256.New()
-	}
-	x.digest.Reset()
-	x.digest.Write(g.append(nil))
+	digest.begin()
+	digest.add(nil, g.append(nil))
 }
 
 // ended returns where in its file the transaction ended, by its last event.
@@ -75,21 +70,16 @@ func (x *transaction) hash(header *replication.EventHeader, parts ...[]byte) {
 	if !x.open() {
 		return
 	}
-	var head [13]byte
+	var head [5]byte
 	head[0] = byte(header.EventType)
 	binary.BigEndian.PutUint32(head[1:], header.Timestamp)
 	for _, part := range parts {
-		binary.BigEndian.PutUint64(head[5:], uint64(len(part)))
-		x.digest.Write(head[:])
-		x.digest.Write(part)
+		x.digest.add(head[:], part)
 	}
 }
 
 // sum returns the digest of the whole transaction.
-func (x *transaction) sum() (d transactionDigest) {
-	x.digest.Sum(d[:0])
-	return d
-}
+func (x *transaction) sum() transactionDigest { return x.digest.sum() }
 
 // gap adds a gap once.
 func (x *transaction) gap(reason string, tables ...string) {
