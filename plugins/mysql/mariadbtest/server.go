@@ -80,6 +80,9 @@ func (s *Server) end() {
 // Port returns the TCP port on 127.0.0.1.
 func (s *Server) Port() int { return s.port }
 
+// PID is the id of the server's process.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
 // Socket returns the path of the unix socket.
 func (s *Server) Socket() string { return filepath.Join(s.dir, "sock") }
 
