@@ -30,3 +30,4 @@ goal "an anchor's p95, in those of a kvstore transaction," "$p95" "<=" 1.25
 echo "main.9: of the peer's rate: tap to record log $tap (over gRPC $grpc, one-row transactions $single), audit $audit;" \
 	"commitment $commitments x SHA-256, log batch $batches x write+fsync, proof made in $made SELECTs and checked in" \
 	"$checked signatures, anchor p50 $p50 and p95 $p95 x kvstore"
+goals_met

@@ -38,3 +38,4 @@ goal "the database's CPU with the tap, in that with a bare reader," "$server" "<
 echo "mysql.5: decoded at $decode x the CPU of a bare read; $inserts rows/s into the record log, $share of the commitments of one core," \
 	"random updates $updates rows/s, $third of its row images; scan $scan and audit $audit of a bare SELECT; the database's CPU $server x that with a bare reader;" \
 	"snapshot in $sidecar + $tap MiB"
+goals_met
