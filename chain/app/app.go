@@ -12,6 +12,10 @@
 // (PrepareProposal), and honest validators vote against a block that holds one
 // (ProcessProposal): a committed block has accepted transactions only.
 //
+// A node's pool holds no more of a member than one block may (rules.Quota):
+// CheckTx counts what it let in since the newest block, and CometBFT checks all
+// that is left in the pool again after each. So no member fills it.
+//
 // CometBFT calls an App from several connections at once. Whatever changes the
 // tree holds the lock alone; everything else reads the version that was
 // committed last and never sees half a block.
@@ -23,6 +27,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cosmos/iavl"
@@ -32,7 +37,7 @@ import (
 
 // Version is the application's version in every block header. It grows when
 // the rules change what a block does.
-const Version = 2
+const Version = 3
 
 // An App is an ABCI 2.0 application.
 type App struct {
@@ -43,7 +48,13 @@ type App struct {
 	db        io.Closer // under the tree
 	committed *iavl.ImmutableTree
 	chain     string // empty before InitChain
+	newest    int64  // time of the block carried out last, ms since 1970 UTC; 0 at the start
 	closed    bool
+
+	pool struct {
+		sync.Mutex
+		quota *rules.Quota // what CheckTx let in since the newest block
+	}
 }
 
 var _ abci.Application = (*App)(nil)
@@ -56,6 +67,7 @@ func Open(dir string) (*App, error) {
 		return nil, err
 	}
 	a := &App{tree: tree, db: db}
+	a.pool.quota = rules.NewQuota()
 	if err := a.load(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -140,7 +152,9 @@ func (a *App) CheckTx(_ context.Context, r *abci.RequestCheckTx) (*abci.Response
 	if a.closed {
 		return &abci.ResponseCheckTx{Code: codeClosing, Log: "the node is stopping"}, nil
 	}
+	a.pool.Lock()
 	result, err := rules.Apply(rules.NewOverlay(a.committed), a.next(), r.Tx)
+	a.pool.Unlock()
 	if err == nil {
 		return &abci.ResponseCheckTx{Log: result.Info, Info: result.Info}, nil
 	}
@@ -151,17 +165,24 @@ func (a *App) CheckTx(_ context.Context, r *abci.RequestCheckTx) (*abci.Response
 	return &abci.ResponseCheckTx{Code: uint32(refusal.Code), Codespace: rules.Codespace, Log: err.Error()}, nil
 }
 
-// next is the block that would come now. Its time is not known yet, and no
-// rule refuses by it.
+// next is the block that would come now, after what CheckTx let in. Its time is
+// not known yet: it is taken to be this machine's, which only decides what this
+// node lets in.
 func (a *App) next() rules.Block {
-	return rules.Block{Chain: a.chain, Height: a.committed.Version() + 1}
+	now := max(time.Now().UnixMilli(), a.newest)
+	return rules.Block{Chain: a.chain, Height: a.committed.Version() + 1, Time: now, Quota: a.pool.quota}
+}
+
+// block is a block of which nothing was carried out yet.
+func (a *App) block(height int64, at time.Time) rules.Block {
+	return rules.Block{Chain: a.chain, Height: height, Time: at.UnixMilli(), Quota: rules.NewQuota()}
 }
 
 // PrepareProposal leaves out the transactions that would be refused.
 func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	s, b := rules.NewOverlay(a.committed), rules.Block{Chain: a.chain, Height: r.Height, Time: r.Time.UnixMilli()}
+	s, b := rules.NewOverlay(a.committed), a.block(r.Height, r.Time)
 	kept := make([][]byte, 0, len(r.Txs))
 	for _, tx := range r.Txs {
 		_, err := rules.Apply(s, b, tx)
@@ -178,7 +199,7 @@ func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal)
 func (a *App) ProcessProposal(_ context.Context, r *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	s, b := rules.NewOverlay(a.committed), rules.Block{Chain: a.chain, Height: r.Height, Time: r.Time.UnixMilli()}
+	s, b := rules.NewOverlay(a.committed), a.block(r.Height, r.Time)
 	for _, tx := range r.Txs {
 		_, err := rules.Apply(s, b, tx)
 		if _, ok := rules.RefusalOf(err); ok {
@@ -199,7 +220,8 @@ func (a *App) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBlock) (*a
 	if want := a.tree.Version() + 1; r.Height != want {
 		return nil, fmt.Errorf("finalize block %d: the state waits for block %d", r.Height, want)
 	}
-	b := rules.Block{Chain: a.chain, Height: r.Height, Time: r.Time.UnixMilli()}
+	b := a.block(r.Height, r.Time)
+	a.newest = b.Time
 	results := make([]*abci.ExecTxResult, len(r.Txs))
 	for i, tx := range r.Txs {
 		result, err := rules.Apply(working{a.tree}, b, tx)
@@ -228,6 +250,7 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if _, _, err := a.tree.SaveVersion(); err != nil {
 		return nil, fmt.Errorf("save state: %w", err)
 	}
+	a.pool.quota = rules.NewQuota()
 	return &abci.ResponseCommit{}, a.load()
 }
 

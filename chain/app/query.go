@@ -28,6 +28,11 @@ const (
 	PathMembers = "/members"
 	// PathContacts answers with a canonical array of all contacts, by member.
 	PathContacts = "/contacts"
+	// PathGrants and a member's id answer with a canonical array of the grants
+	// that the member is party to, in the order of rules.GrantPosition: the first
+	// GrantsPage of those after the position in Data (height BE64, id), or from
+	// the first one if it is empty.
+	PathGrants = "/grants/"
 )
 
 // ProofType is the type of the proof operation of PathState: its data is an
@@ -58,6 +63,9 @@ func (a *App) Query(_ context.Context, r *abci.RequestQuery) (*abci.ResponseQuer
 	t, err := a.version(r.Height)
 	if err != nil {
 		return failed(err), nil
+	}
+	if party, ok := strings.CutPrefix(r.Path, PathGrants); ok {
+		return grants(t, party, r.Data), nil
 	}
 	switch id, isLog := strings.CutPrefix(r.Path, PathLog); {
 	case r.Path == PathState:
@@ -143,4 +151,33 @@ func list(t *iavl.ImmutableTree, prefix []byte) *abci.ResponseQuery {
 		return false
 	})
 	return &abci.ResponseQuery{Value: append(dcbor.AppendArray(nil, n), values...), Height: t.Version()}
+}
+
+// GrantsPage is the most grants in one answer of PathGrants.
+const GrantsPage = 100
+
+// grants reads a page of a member's index, and the grants that it names.
+func grants(t *iavl.ImmutableTree, member string, after []byte) *abci.ResponseQuery {
+	if !rules.ValidID(member) || len(after) != 0 && len(after) != rules.GrantPositionSize {
+		return failed(errors.New("a member's id and a position expected"))
+	}
+	prefix := rules.GrantsPrefix(member)
+	start, end := append(prefix[:len(prefix):len(prefix)], after...), rules.GrantsEnd(member)
+	if len(after) != 0 {
+		start = append(start, 0) // the key that follows
+	}
+	var ids [][]byte
+	t.IterateRange(start, end, true, func(key, _ []byte) bool {
+		ids = append(ids, key[len(key)-len(rules.GrantID{}):])
+		return len(ids) == GrantsPage
+	})
+	values := dcbor.AppendArray(nil, len(ids))
+	for _, id := range ids {
+		v, err := t.Get(rules.GrantKey(rules.GrantID(id)))
+		if err != nil || v == nil {
+			return failed(fmt.Errorf("read grant: %w", errors.Join(err, errors.New("the index names it"))))
+		}
+		values = append(values, v...)
+	}
+	return &abci.ResponseQuery{Value: values, Height: t.Version()}
 }

@@ -28,9 +28,15 @@ func memberKey() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 }
 
+// birchKey is a test key of another member.
+func birchKey() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, ed25519.SeedSize))
+}
+
 func genesis() node.Genesis {
 	return node.Genesis{Chain: chainID, Members: []rules.Member{
 		{ID: member, Name: "Alder Hospital", Key: memberKey().Public().(ed25519.PublicKey)},
+		{ID: "birch", Name: "Birch Clinic", Key: birchKey().Public().(ed25519.PublicKey)},
 	}}
 }
 

@@ -164,7 +164,7 @@ func TestWhatANodeTells(t *testing.T) {
 		t.Errorf("status: %+v, %v", s, err)
 	}
 	members, err := c.Members(ctx)
-	if err != nil || len(members) != 1 || members[0].ID != member {
+	if err != nil || len(members) != 2 || members[0].ID != member || members[1].ID != "birch" {
 		t.Errorf("members: %+v, %v", members, err)
 	}
 	logs, err := c.Logs(ctx)

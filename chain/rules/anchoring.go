@@ -24,9 +24,12 @@ func (t AnchorTx) apply(s State, b Block) (Result, error) {
 		return Result{}, err
 	}
 	if c.Size == l.Head.Size && c.Root == l.Head.Root {
-		return Result{Log: l.ID, Info: InfoAlreadyAnchored}, nil
+		return Result{Log: l.ID, Info: InfoAlreadyAnchored}, b.take("", MaxRepeats)
 	}
 	if err := t.extends(s, l, c); err != nil {
+		return Result{}, err
+	}
+	if err := b.take(l.Member, MaxLogTxs); err != nil {
 		return Result{}, err
 	}
 	l.Seen = Stamp{Height: b.Height, Time: b.Time}

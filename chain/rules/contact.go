@@ -175,6 +175,9 @@ func (t ContactTx) apply(s State, b Block) (Result, error) {
 	if t.Contact.Sequence != held.Sequence+1 {
 		return Result{}, fmt.Errorf("%w: it is number %d, member %s is at %d", ErrWrongSequence, t.Contact.Sequence, m.ID, held.Sequence)
 	}
+	if err := b.take(m.ID, MaxSharingTxs); err != nil {
+		return Result{}, err
+	}
 	c := t.Contact
 	c.Published = Stamp{Height: b.Height, Time: b.Time}
 	if err := s.Set(ContactKey(m.ID), c.Append(nil)); err != nil {

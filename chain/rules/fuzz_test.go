@@ -20,6 +20,15 @@ func seedTxs(t testing.TB, l *tree) [][]byte {
 		l.beat(t, 7, -1).Append(nil),
 		publish(t, contactOf(t, "alder", 1), memberKey(1)).Append(nil),
 		publish(t, contactOf(t, "birch", 2), memberKey(1)).Append(nil),
+		act(t, "alder", grantID(1), request("birch")).Append(nil),
+		act(t, "birch", grantID(1), terms(at(0).Time+hour, 2)).Append(nil),
+		act(t, "birch", grantID(1), rules.Rejection{}).Append(nil),
+		act(t, "birch", grantID(1), rules.Revocation{}).Append(nil),
+		act(t, "birch", grantID(1), disclosing(1)).Append(nil),
+		act(t, "alder", grantID(1), acknowledging(1)).Append(nil),
+		act(t, "alder", grantID(2), glass("birch", 1)).Append(nil),
+		act(t, "alder", grantID(2), rules.Justifying{}).Append(nil),
+		act(t, "birch", grantID(2), rules.Reviewing{Accepted: true}).Append(nil),
 	}
 }
 
@@ -51,6 +60,7 @@ func FuzzApply(f *testing.F) {
 	l.grow(f, "a", "b", "c", "d", "e", "f", "g", "h")
 	must(f, s, 2, l.anchor(f, 0, 4), rules.InfoAnchored)
 	must(f, s, 3, l.anchor(f, 4, 6), rules.InfoAnchored)
+	share(f, s)
 	seeds := seedTxs(f, l)
 	for _, tx := range seeds {
 		f.Add(tx)
@@ -66,6 +76,47 @@ func FuzzApply(f *testing.F) {
 		}
 		if _, ok := rules.RefusalOf(err); !ok || len(w.writes) > 0 {
 			t.Fatalf("refused with %v after %d writes", err, len(w.writes))
+		}
+	})
+}
+
+// FuzzRecords: what a node says that a record is has one encoding, and one
+// meaning at most.
+func FuzzRecords(f *testing.F) {
+	s := newState(f)
+	share(f, s)
+	for _, key := range [][]byte{
+		rules.ContactKey("birch"), rules.GrantKey(waiting), rules.GrantKey(active), rules.GrantKey(rejected), rules.GrantKey(revoked),
+		rules.GrantKey(broken), rules.GrantKey(closed), rules.DisclosureKey(active, 1), rules.DisclosureKey(used, 1),
+	} {
+		v, err := s.Get(key)
+		if err != nil || v == nil {
+			f.Fatalf("%q: %v", key, err)
+		}
+		f.Add(v)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, contactErr := rules.ParseContact(b)
+		g, grantErr := rules.ParseGrant(b)
+		d, disclosureErr := rules.ParseDisclosure(b)
+		_, anchorErr := rules.ParseAnchor(b)
+		parsed := 0
+		for _, again := range []struct {
+			err error
+			as  []byte
+		}{{contactErr, c.Append(nil)}, {grantErr, g.Append(nil)}, {disclosureErr, d.Append(nil)}, {anchorErr, b}} {
+			if again.err != nil {
+				continue
+			}
+			if parsed++; !bytes.Equal(again.as, b) {
+				t.Fatalf("parsed %x, encodes to %x", b, again.as)
+			}
+		}
+		if parsed > 1 {
+			t.Fatalf("%x is of %d forms", b, parsed)
+		}
+		if grantErr == nil {
+			g.Status(at(0).Time)
 		}
 	})
 }

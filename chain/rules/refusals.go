@@ -8,30 +8,60 @@ type Code uint32
 
 // The codes; the sentinel of the same name says what each means.
 const (
-	CodeOK               Code = 0
-	CodeMalformed        Code = 1
-	CodeTooLarge         Code = 2
-	CodeWrongChain       Code = 3
-	CodeUnknownKind      Code = 4
-	CodeUnknownMember    Code = 5
-	CodeBadSignature     Code = 6
-	CodeBadLogID         Code = 7
-	CodeBadLogKey        Code = 8
-	CodeLogExists        Code = 9
-	CodeUnknownLog       Code = 10
-	CodeWrongIncarnation Code = 11
-	CodeWrongKey         Code = 12
-	CodeBadCheckpoint    Code = 13
-	CodeRewound          Code = 14
-	CodeReplayed         Code = 15
-	CodeForked           Code = 16
-	CodeOldSize          Code = 17
-	CodeBadProof         Code = 18
-	CodeProofTooLong     Code = 19
-	CodeStaleHeartbeat   Code = 20
-	CodeHeartbeatAhead   Code = 21
-	CodeBadContact       Code = 22
-	CodeWrongSequence    Code = 23
+	CodeOK                   Code = 0
+	CodeMalformed            Code = 1
+	CodeTooLarge             Code = 2
+	CodeWrongChain           Code = 3
+	CodeUnknownKind          Code = 4
+	CodeUnknownMember        Code = 5
+	CodeBadSignature         Code = 6
+	CodeBadLogID             Code = 7
+	CodeBadLogKey            Code = 8
+	CodeLogExists            Code = 9
+	CodeUnknownLog           Code = 10
+	CodeWrongIncarnation     Code = 11
+	CodeWrongKey             Code = 12
+	CodeBadCheckpoint        Code = 13
+	CodeRewound              Code = 14
+	CodeReplayed             Code = 15
+	CodeForked               Code = 16
+	CodeOldSize              Code = 17
+	CodeBadProof             Code = 18
+	CodeProofTooLong         Code = 19
+	CodeStaleHeartbeat       Code = 20
+	CodeHeartbeatAhead       Code = 21
+	CodeBadContact           Code = 22
+	CodeWrongSequence        Code = 23
+	CodeBadTerms             Code = 24
+	CodeGrantExists          Code = 25
+	CodeUnknownGrant         Code = 26
+	CodeSameMember           Code = 27
+	CodeNotCustodian         Code = 28
+	CodeNotRecipient         Code = 29
+	CodeNotParty             Code = 30
+	CodeGranted              Code = 31
+	CodeNotGranted           Code = 32
+	CodeRejected             Code = 33
+	CodeRevoked              Code = 34
+	CodeExpired              Code = 35
+	CodeExhausted            Code = 36
+	CodeNotYetActive         Code = 37
+	CodeDisclosed            Code = 38
+	CodeDisclosureAhead      Code = 39
+	CodeOverScope            Code = 40
+	CodeUnknownDisclosure    Code = 41
+	CodeWrongManifest        Code = 42
+	CodeAcknowledged         Code = 43
+	CodeTooManyRequests      Code = 44
+	CodeNoBreakGlass         Code = 45
+	CodeGlassTooLong         Code = 46
+	CodeGlassCap             Code = 47
+	CodeJustificationOverdue Code = 48
+	CodeNoGlass              Code = 49
+	CodeJustified            Code = 50
+	CodeNotJustified         Code = 51
+	CodeReviewed             Code = 52
+	CodeQuota                Code = 53
 )
 
 // Codespace names these codes in ABCI responses.
@@ -107,6 +137,78 @@ var (
 	// ErrWrongSequence: the contact is not the next one: a repeat of an old one,
 	// or somebody else published with the member's key. Ask for the contact.
 	ErrWrongSequence = &Refusal{CodeWrongSequence, "contact is not the next one"}
+	// ErrBadTerms: a purpose, a reason, a time or a number of uses is out of
+	// range. Mend the request or the grant.
+	ErrBadTerms = &Refusal{CodeBadTerms, "bad terms"}
+	// ErrGrantExists: the id is taken: a repeat, or not random. Ask for the grant
+	// to see if it is yours.
+	ErrGrantExists = &Refusal{CodeGrantExists, "grant exists"}
+	// ErrUnknownGrant: no grant has this id.
+	ErrUnknownGrant = &Refusal{CodeUnknownGrant, "unknown grant"}
+	// ErrSameMember: custodian and recipient are the same.
+	ErrSameMember = &Refusal{CodeSameMember, "a member asks itself"}
+	// ErrNotCustodian: only the custodian may do this.
+	ErrNotCustodian = &Refusal{CodeNotCustodian, "not the custodian of the grant"}
+	// ErrNotRecipient: only the recipient may do this.
+	ErrNotRecipient = &Refusal{CodeNotRecipient, "not the recipient of the grant"}
+	// ErrNotParty: only custodian and recipient may do this.
+	ErrNotParty = &Refusal{CodeNotParty, "not a party to the grant"}
+	// ErrGranted: it was granted before, and is no request any more. To end it,
+	// revoke it.
+	ErrGranted = &Refusal{CodeGranted, "grant is granted already"}
+	// ErrNotGranted: the custodian has not granted it. A custodian rejects a
+	// request.
+	ErrNotGranted = &Refusal{CodeNotGranted, "grant is requested only"}
+	// ErrRejected: the custodian refused it. Ask anew, with a new id.
+	ErrRejected = &Refusal{CodeRejected, "grant is rejected"}
+	// ErrRevoked: custodian or recipient ended it: disclose nothing more.
+	ErrRevoked = &Refusal{CodeRevoked, "grant is revoked"}
+	// ErrExpired: its time is over: disclose nothing more.
+	ErrExpired = &Refusal{CodeExpired, "grant is expired"}
+	// ErrExhausted: it was disclosed as often as granted: disclose nothing more.
+	ErrExhausted = &Refusal{CodeExhausted, "grant is exhausted"}
+	// ErrNotYetActive: its time has not come. Try again then.
+	ErrNotYetActive = &Refusal{CodeNotYetActive, "grant is not active yet"}
+	// ErrDisclosed: a disclosure of this number is on the chain. Ask for it to see
+	// if it is this one.
+	ErrDisclosed = &Refusal{CodeDisclosed, "disclosure is replayed"}
+	// ErrDisclosureAhead: a number was left out. Ask for the grant and take the
+	// next.
+	ErrDisclosureAhead = &Refusal{CodeDisclosureAhead, "disclosure is not the next one"}
+	// ErrOverScope: it is made under another scope than the granted one. Disclose
+	// nothing.
+	ErrOverScope = &Refusal{CodeOverScope, "disclosure is over the scope"}
+	// ErrUnknownDisclosure: the grant has no disclosure of this number. What came
+	// with it was not disclosed: raise an alarm.
+	ErrUnknownDisclosure = &Refusal{CodeUnknownDisclosure, "unknown disclosure"}
+	// ErrWrongManifest: the disclosure of this number is of something else than
+	// came. Raise an alarm.
+	ErrWrongManifest = &Refusal{CodeWrongManifest, "wrong manifest"}
+	// ErrAcknowledged: harmless as a late repeat.
+	ErrAcknowledged = &Refusal{CodeAcknowledged, "disclosure is acknowledged already"}
+	// ErrTooManyRequests: the custodian has not answered earlier ones. Wait, or
+	// withdraw some.
+	ErrTooManyRequests = &Refusal{CodeTooManyRequests, "too many requests wait"}
+	// ErrNoBreakGlass: ask for a grant.
+	ErrNoBreakGlass = &Refusal{CodeNoBreakGlass, "custodian permits no breaking of the glass"}
+	// ErrGlassTooLong: ask for as many hours as the custodian's contact permits.
+	ErrGlassTooLong = &Refusal{CodeGlassTooLong, "glass broken for longer than permitted"}
+	// ErrGlassCap: MaxBrokenGlasses in 24 hours are reached.
+	ErrGlassCap = &Refusal{CodeGlassCap, "glass broken too often"}
+	// ErrJustificationOverdue: justify what was broken before.
+	ErrJustificationOverdue = &Refusal{CodeJustificationOverdue, "justification is overdue"}
+	// ErrNoGlass: the grant was requested, so there is nothing to justify or
+	// review.
+	ErrNoGlass = &Refusal{CodeNoGlass, "no glass was broken"}
+	// ErrJustified: harmless as a late repeat.
+	ErrJustified = &Refusal{CodeJustified, "glass is justified already"}
+	// ErrNotJustified: review it once it is, or once that is overdue.
+	ErrNotJustified = &Refusal{CodeNotJustified, "glass is not justified yet"}
+	// ErrReviewed: a review is final.
+	ErrReviewed = &Refusal{CodeReviewed, "glass is reviewed already"}
+	// ErrQuota: the member has as much in this block as it may. Try again after
+	// it.
+	ErrQuota = &Refusal{CodeQuota, "quota of a block is used up"}
 )
 
 // Refusals returns all refusals in the order of their codes.
@@ -117,6 +219,13 @@ func Refusals() []*Refusal {
 		ErrWrongIncarnation, ErrWrongKey, ErrBadCheckpoint, ErrRewound, ErrReplayed,
 		ErrForked, ErrOldSize, ErrBadProof, ErrProofTooLong, ErrStaleHeartbeat,
 		ErrHeartbeatAhead, ErrBadContact, ErrWrongSequence,
+		ErrBadTerms, ErrGrantExists, ErrUnknownGrant, ErrSameMember, ErrNotCustodian,
+		ErrNotRecipient, ErrNotParty, ErrGranted, ErrNotGranted, ErrRejected,
+		ErrRevoked, ErrExpired, ErrExhausted, ErrNotYetActive, ErrDisclosed,
+		ErrDisclosureAhead, ErrOverScope, ErrUnknownDisclosure, ErrWrongManifest,
+		ErrAcknowledged, ErrTooManyRequests, ErrNoBreakGlass, ErrGlassTooLong,
+		ErrGlassCap, ErrJustificationOverdue, ErrNoGlass, ErrJustified, ErrNotJustified,
+		ErrReviewed, ErrQuota,
 	}
 }
 

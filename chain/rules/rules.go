@@ -10,10 +10,14 @@
 //     holds (AnchorTx), so that no log can be rewound, rewritten or forked, by
 //     its own operator either;
 //   - a log says that it is alive (HeartbeatTx), so that silence is visible;
-//   - a member publishes how it is reached, and by which keys (ContactTx).
+//   - a member publishes how it is reached, and by which keys (ContactTx);
+//   - members ask each other for records, grant, refuse, revoke, disclose and
+//     acknowledge, and break the glass (SharingTx), so that nothing is disclosed
+//     without a grant in force and nothing is disclosed in silence.
 //
 // The state is keys and values (keys.go): members from genesis, a record per
-// log, every anchor, and a contact per member. Apply checks everything before it writes anything: a
+// log, every anchor, a contact per member, every grant and every disclosure, by
+// commitments alone. Apply checks everything before it writes anything: a
 // refused transaction leaves no trace. Each refusal has its own code, because
 // the one who is refused is often not the one who did wrong: refusals.go says
 // what each of them means to whom.
@@ -35,7 +39,8 @@ type State interface {
 type Block struct {
 	Chain  string // chain id
 	Height int64
-	Time   int64 // of the header, ms since 1970 UTC
+	Time   int64  // of the header, ms since 1970 UTC
+	Quota  *Quota // what the transactions before this one have used; nil: without limit
 }
 
 // A Result is what an accepted transaction did.
@@ -51,6 +56,15 @@ const (
 	InfoAlreadyAnchored = "already anchored" // a repeat of the held head: nothing was changed
 	InfoSeen            = "seen"
 	InfoPublished       = "published"
+	InfoRequested       = "requested"
+	InfoGranted         = "granted"
+	InfoRejected        = "rejected"
+	InfoRevoked         = "revoked"
+	InfoDisclosed       = "disclosed"
+	InfoAcknowledged    = "acknowledged"
+	InfoGlassBroken     = "glass broken"
+	InfoJustified       = "justified"
+	InfoReviewed        = "reviewed"
 )
 
 // errState marks state that these rules did not write. It is no refusal: the
@@ -85,6 +99,9 @@ func (t RegisterTx) apply(s State, b Block) (Result, error) {
 	if old != nil {
 		return Result{}, fmt.Errorf("%w: %s", ErrLogExists, t.Log)
 	}
+	if err := b.take(t.Member, MaxLogTxs); err != nil {
+		return Result{}, err
+	}
 	now := Stamp{Height: b.Height, Time: b.Time}
 	l := Log{ID: t.Log, Member: t.Member, Key: t.Key, Registered: now, Seen: now,
 		Head: Head{Root: emptyRoot(), Stamp: now}}
@@ -114,6 +131,9 @@ func (t HeartbeatTx) apply(s State, b Block) (Result, error) {
 		return Result{}, err
 	}
 	if err := t.fresh(l, b); err != nil {
+		return Result{}, err
+	}
+	if err := b.take(l.Member, MaxLogTxs); err != nil {
 		return Result{}, err
 	}
 	l.Seen, l.Beat = Stamp{Height: b.Height, Time: b.Time}, t.Height

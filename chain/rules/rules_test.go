@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -65,7 +66,8 @@ func TestRepeatOfTheHeldHeadSucceedsAndChangesNothing(t *testing.T) {
 }
 
 // refusals makes one transaction for each code, against a state with log A
-// registered at 1, anchored at sizes 4 and 6, and a heartbeat of height 1500.
+// registered at 1, anchored at sizes 4 and 6, a heartbeat of height 1500, and
+// grants (share), in a block that quotaUsed makes.
 func refusals(t *testing.T, a *tree) map[*rules.Refusal][]byte {
 	other, shadow := newTree(t, chainID, logB, 0, 9), newTree(t, chainID, logA, 0, 8)
 	rewritten := newTree(t, chainID, logA, 0, 7).grow(t, "a", "x", "c", "d", "e", "f", "g", "h")
@@ -92,7 +94,8 @@ func refusals(t *testing.T, a *tree) map[*rules.Refusal][]byte {
 	badContact := contactOf(t, "alder", 1)
 	badContact.Endpoint = "nowhere"
 
-	return map[*rules.Refusal][]byte{
+	txs := sharingRefusals(t)
+	maps.Copy(txs, map[*rules.Refusal][]byte{
 		rules.ErrMalformed:        truncated[:len(truncated)-1],
 		rules.ErrTooLarge:         make([]byte, rules.MaxTx+1),
 		rules.ErrWrongChain:       wrongChain.Append(nil),
@@ -116,7 +119,8 @@ func refusals(t *testing.T, a *tree) map[*rules.Refusal][]byte {
 		rules.ErrHeartbeatAhead:   a.beat(t, 0, 2000).Append(nil),
 		rules.ErrBadContact:       publish(t, badContact, memberKey(1)).Append(nil),
 		rules.ErrWrongSequence:    publish(t, contactOf(t, "alder", 2), memberKey(1)).Append(nil),
-	}
+	})
+	return txs
 }
 
 func refusalState(t *testing.T) (*rules.Overlay, *tree) {
@@ -126,12 +130,13 @@ func refusalState(t *testing.T) (*rules.Overlay, *tree) {
 	must(t, s, 2, a.anchor(t, 0, 4), rules.InfoAnchored)
 	must(t, s, 3, a.anchor(t, 4, 6), rules.InfoAnchored)
 	must(t, s, 1501, a.beat(t, 0, 1500), rules.InfoSeen)
+	share(t, s)
 	return s, a
 }
 
 func TestEveryRefusalHasItsOwnCode(t *testing.T) {
 	s, a := refusalState(t)
-	txs := refusals(t, a)
+	txs, full := refusals(t, a), quotaUsed(t)
 	for _, want := range rules.Refusals() {
 		tx, ok := txs[want]
 		if !ok {
@@ -139,7 +144,7 @@ func TestEveryRefusalHasItsOwnCode(t *testing.T) {
 			continue
 		}
 		w := rules.NewOverlay(s)
-		_, err := rules.Apply(writeGuard{t, w}, at(2000), tx)
+		_, err := rules.Apply(writeGuard{t, w}, full, tx)
 		got, refused := rules.RefusalOf(err)
 		if !refused || got != want {
 			t.Errorf("code %d: got %v, want %v", want.Code, err, want)

@@ -131,6 +131,7 @@ func newState(t testing.TB) *rules.Overlay {
 	g := rules.Genesis{Members: []rules.Member{
 		{ID: "alder", Name: "Alder Hospital", Key: memberKey(1).Public().(ed25519.PublicKey)},
 		{ID: "birch", Name: "Birch Clinic", Key: memberKey(2).Public().(ed25519.PublicKey)},
+		{ID: "dogwood", Name: "Dogwood Hospital", Key: memberKey(4).Public().(ed25519.PublicKey)},
 	}}
 	s := rules.NewOverlay(empty{})
 	if err := g.Apply(s); err != nil {

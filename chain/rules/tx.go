@@ -35,7 +35,8 @@ const (
 	domain = "emrbchain/tx/v1\x00"
 )
 
-// A Transaction is a RegisterTx, an AnchorTx, a HeartbeatTx or a ContactTx.
+// A Transaction is a RegisterTx, an AnchorTx, a HeartbeatTx, a ContactTx or a
+// SharingTx.
 type Transaction interface {
 	// Append appends the canonical encoding.
 	Append(b []byte) []byte
@@ -164,7 +165,9 @@ func Parse(tx []byte) (Transaction, error) {
 		return parseHeartbeat(r, chain)
 	case kind == kindContact && n == 11:
 		return parseContactTx(r, chain)
-	case kind == 0 || kind > kindContact:
+	case kind >= kindRequest && kind <= kindReview:
+		return parseSharing(r, chain, kind, n)
+	case kind == 0 || kind > kindReview:
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, kind)
 	}
 	return nil, fmt.Errorf("%w: %d elements", ErrMalformed, n)

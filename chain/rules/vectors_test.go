@@ -68,6 +68,16 @@ func makeVectors(t *testing.T) []vector {
 		l.anchor(t, 3, 5),
 		l.anchor(t, 3, 5),
 		publish(t, contactOf(t, "alder", 1), memberKey(1)),
+		act(t, "birch", grantID(1), request("alder")),
+		act(t, "alder", grantID(1), terms(at(0).Time+hour, 2)),
+		act(t, "alder", grantID(1), disclosing(1)),
+		act(t, "birch", grantID(1), acknowledging(1)),
+		act(t, "alder", grantID(1), rules.Revocation{}),
+		act(t, "birch", grantID(2), request("alder")),
+		act(t, "alder", grantID(2), rules.Rejection{}),
+		act(t, "birch", grantID(3), glass("alder", 2)),
+		act(t, "birch", grantID(3), rules.Justifying{Text: commitment(6)}),
+		act(t, "alder", grantID(3), rules.Reviewing{Accepted: true}),
 	}
 	var out []vector
 	for i, tx := range txs {
