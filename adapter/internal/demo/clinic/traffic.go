@@ -27,17 +27,20 @@ type staff struct {
 }
 
 // Traffic does one piece of clinic work, one transaction, each time that every
-// goes by, until ctx ends; then it returns nil.
+// goes by, until ctx ends; then it returns nil. Called once more, the same staff goes
+// on. One call at a time.
 func (c *Clinic) Traffic(ctx context.Context, every time.Duration) error {
 	ticker := time.NewTicker(max(every, time.Millisecond))
 	defer ticker.Stop()
-	s := &staff{db: c.db, random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), recent: map[string][]int64{}}
+	if c.staff == nil {
+		c.staff = &staff{db: c.db, random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), recent: map[string][]int64{}}
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			if err := s.work(ctx, now.UTC()); err != nil {
+			if err := c.staff.work(ctx, now.UTC()); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
