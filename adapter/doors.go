@@ -18,14 +18,22 @@ type door struct {
 	serve func(context.Context) error
 }
 
-// openDoors opens the control socket and, where it is configured, loopback
-// HTTP. Both listen when it returns.
+// openDoors opens the control socket and, where they are configured, the door for
+// other members and loopback HTTP. All listen when it returns.
 func (s *Sidecar) openDoors(handler *control.Handler) ([]door, error) {
 	socket, err := control.Listen(s.config.Control.Socket)
 	if err != nil {
 		return nil, err
 	}
 	doors := []door{s.door("control socket", socket, handler)}
+	if s.exchange != nil {
+		listener, err := net.Listen("tcp", s.config.Peers.Listen)
+		if err != nil {
+			_ = socket.Close()
+			return nil, fmt.Errorf("peers.listen: %w; choose another address or port", err)
+		}
+		doors = append(doors, door{name: "peers", serve: func(ctx context.Context) error { return s.exchange.peers.Serve(ctx, listener) }})
+	}
 	if s.config.HTTP.Listen == "" {
 		return doors, nil
 	}

@@ -58,6 +58,7 @@ type Sidecar struct {
 	auditor    *audit.Auditor
 	meter      sweep.Meter // of audits
 	chain      *chain
+	exchange   *exchange // nil: it speaks to no other member's
 	scrub      *scrub
 	supervisor *host.Supervisor
 
@@ -102,6 +103,10 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 	}
 	if s.anchoring, err = anchoring.New(s.log, s.chain, anchoring.Options{Signer: s.logKey.Signer(), Cadence: c.Chain.Cadence,
 		Bucket: c.Chain.PadTo, Logger: o.Logger, Now: o.Now}); err != nil {
+		_ = s.log.Close() // the first error tells why
+		return nil, err
+	}
+	if err = s.openPeers(); err != nil {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
@@ -215,6 +220,10 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	work("anchoring", s.runAnchoring)
 	work("audits", s.runAudits)
 	work("scrub", s.scrub.run)
+	if s.exchange != nil {
+		work("peers", s.exchange.peers.Run)
+		work("contact", s.publishContact)
+	}
 	if s.options.Ready != nil {
 		s.options.Ready()
 	}

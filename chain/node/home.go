@@ -66,7 +66,7 @@ func Init(dir string, g Genesis, c Config) (Identity, error) {
 // over loopback, and returns their directories. The genesis' validators are
 // ignored.
 func Testnet(dir string, n int, g Genesis) ([]string, error) {
-	ports, err := FreePorts(2 * n)
+	ports, err := freePorts(2 * n)
 	if err != nil {
 		return nil, err
 	}
@@ -129,10 +129,10 @@ func (g Genesis) json() ([]byte, error) {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// FreePorts finds n free ports on loopback. They lie below those that the
+// freePorts finds n free ports on loopback. They lie below those that the
 // kernel hands out for outgoing connections, or a stopped node might find its
 // own taken when it starts again.
-func FreePorts(n int) ([]int, error) {
+func freePorts(n int) ([]int, error) {
 	const from, to, tries = 10_000, 32_000, 1_000
 	ports := make([]int, 0, n)
 	for range tries {

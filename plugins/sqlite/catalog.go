@@ -136,8 +136,8 @@ func outboxSoundness(objects map[string]object) soundness {
 }
 
 // triggerSoundness checks that the triggers of a table are as they should be.
-// The mark takes in their places in the schema, so that triggers that were
-// dropped and made again mostly have another one.
+// The mark takes in their places in the schema, so that most triggers that
+// were dropped and made again have another one.
 func triggerSoundness(t *tap.Table, objects map[string]object) soundness {
 	if t.Refused != "" {
 		return soundness{}

@@ -56,7 +56,7 @@ func (f *follower) deliverFences(fences []waitingFence, all bool) error {
 }
 
 func (f *follower) position(at place) (tap.Position, error) {
-	return position{ID: at.id, Token: at.token, Outbox: f.outbox, Schema: f.schema, Marks: f.marks}.encode()
+	return position{ID: at.id, Token: at.token, Outbox: f.outbox, Marks: f.marks}.encode()
 }
 
 // deliverGaps reports what may be missing: for all tables as one Gap, then for
@@ -69,16 +69,10 @@ func (f *follower) deliverGaps(b *batch) error {
 	if o := b.catalog.outbox; o.mark != f.outbox {
 		reasons = append(reasons, changed(o, "the outbox was restored; what changed in between was not recorded"))
 	}
-	stepped := mayHaveBeenAway(f.schema, b.catalog.version)
-	f.outbox, f.schema = b.catalog.outbox.mark, b.catalog.version
-	switch {
-	case len(reasons) > 0:
+	f.outbox = b.catalog.outbox.mark
+	if len(reasons) > 0 {
 		f.acceptTriggers(b.catalog)
 		if err := f.gap(nil, strings.Join(reasons, "; ")); err != nil {
-			return err
-		}
-	case stepped:
-		if err := f.deliverSteps(b.catalog); err != nil {
 			return err
 		}
 	}
@@ -88,26 +82,6 @@ func (f *follower) deliverGaps(b *batch) error {
 		}
 	}
 	return nil
-}
-
-// mayHaveBeenAway reports whether triggers that stand between two versions of the
-// schema may have been away in between: each statement that changes the schema
-// makes its version one more, and to drop and to create takes two.
-func mayHaveBeenAway(was, is int64) bool { return was != 0 && is != was && is != was+1 }
-
-// deliverSteps reports the tables whose triggers are what they were, though the
-// schema went through more than one version.
-func (f *follower) deliverSteps(c *catalog) error {
-	var names []string
-	for _, name := range c.order {
-		if t := c.tables[name]; t.table.Refused == "" && t.mark != "" && t.mark == f.marks[name].Triggers {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return f.gap(names, "the schema was changed more than once; triggers that were away in between recorded nothing")
 }
 
 // acceptTriggers takes sound triggers as they are now: the Gap for all tables

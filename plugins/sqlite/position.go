@@ -14,14 +14,12 @@ const positionVersion = 1
 // position is where the stream stands: after the outbox row ID. Token is that
 // row's token in hex; empty if the row is gone, and then the next row must be
 // ID+1. Marks tell the triggers and the shape of each table as they stood, so
-// that a change while nobody looked is noticed, and Schema is the schema's version
-// then, 0 if it was not told.
+// that a change while nobody looked is noticed.
 type position struct {
 	Version int             `json:"v"`
 	ID      int64           `json:"id"`
 	Token   string          `json:"token,omitempty"`
 	Outbox  string          `json:"outbox,omitempty"` // mark of a sound outbox; empty if it is not
-	Schema  int64           `json:"schema,omitempty"`
 	Marks   map[string]mark `json:"tables"`
 }
 

@@ -22,17 +22,15 @@
 // in its row. An older copy of the file, a recreated outbox, rows that were
 // pruned before they were followed, rows that somebody deleted, triggers that
 // were dropped or altered, a file that was replaced: each is a Gap with its
-// reason. So is a schema that was changed more than once between two looks, for
-// triggers may have been away in between: a migration costs a reading of the
-// tables, which finds nothing.
+// reason.
 //
 // # What it can't see
 //
 // INSERT OR REPLACE that removes a row by a second unique key fires no delete
 // trigger unless the application sets recursive_triggers. Whoever can write to
-// the file can switch triggers off for a connection, or drop them, edit, put
-// them back and set the schema's version back. In all of these only the scan
-// finds what was changed.
+// the file can switch triggers off for a connection, or drop them, edit, and
+// put them back between two looks. In all of these only the scan finds what
+// was changed.
 //
 // # What it needs
 //

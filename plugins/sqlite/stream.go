@@ -19,7 +19,6 @@ type follower struct {
 	src    *source
 	at     place
 	outbox string          // mark of the outbox as last seen
-	schema int64           // version of the schema as last seen; 0: unknown
 	marks  map[string]mark // of the tables as last seen
 
 	looked  bool  // version is of the last look
@@ -57,7 +56,7 @@ func (f *follower) start(ctx context.Context, from tap.Position) (err error) {
 	if from == nil {
 		err = f.startNow(ctx)
 	} else {
-		f.at, f.outbox, f.schema, f.marks = place{p.ID, p.Token}, p.Outbox, p.Schema, p.Marks
+		f.at, f.outbox, f.marks = place{p.ID, p.Token}, p.Outbox, p.Marks
 	}
 	if err != nil {
 		f.src.close() // nothing was written, so the first error says it all
@@ -72,7 +71,7 @@ func (f *follower) startNow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.outbox, f.schema, f.marks = c.outbox.mark, c.version, c.marks()
+		f.outbox, f.marks = c.outbox.mark, c.marks()
 		if c.outbox.problem != "" {
 			return nil
 		}

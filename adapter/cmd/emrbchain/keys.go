@@ -18,7 +18,7 @@ import (
 )
 
 func newKeys() *cobra.Command {
-	command := newGroup("keys", "Make and hand over the keys by which patients are found")
+	command := newGroup("keys", "Make and hand over the keys by which patients are found and members speak")
 	epoch := newGroup("epoch", "The key that all members derive patients' ids with")
 	epoch.Long = `All members derive with one key in an epoch. One of them makes it, and wraps it
 to each of the others. Whoever has it can try out identifiers against what they
@@ -29,7 +29,9 @@ crypto/vid/SPEC.md.`
 	site.AddCommand(newSiteNew())
 	recipient := newGroup("recipient", "The key that others seal to, so that only this site opens it")
 	recipient.AddCommand(newRecipientNew())
-	command.AddCommand(epoch, site, recipient)
+	tls := newGroup("tls", "The key by which sidecars of other members know this one")
+	tls.AddCommand(newTLSNew())
+	command.AddCommand(epoch, site, recipient, tls)
 	return command
 }
 
@@ -234,6 +236,33 @@ keep a copy in another place: with another one every id would become another.`,
 				return fmt.Errorf("write site's key: %w", err)
 			}
 			command.Printf("Written to %s: site key %s.\n", file, site.KeyID())
+			return nil
+		},
+	}
+	command.Flags().StringVarP(&file, "output", "o", "", "the `file` to write")
+	return command
+}
+
+func newTLSNew() *cobra.Command {
+	var file string
+	command := &cobra.Command{
+		Use:     "new -o FILE",
+		Short:   "Make the key of this sidecar's TLS",
+		Long:    "Makes the key of this sidecar's TLS. The sidecar publishes its public half on\nthe chain when it starts; it is compared there, and no certificate is needed.",
+		Example: "  emrbchain keys tls new -o tls.key",
+		Args:    takes(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := needFlags(command, "output"); err != nil {
+				return err
+			}
+			key, err := keys.GenerateMember()
+			if err != nil {
+				return err
+			}
+			if err := writeNew(file, keys.FormatMember(key), 0o600); err != nil {
+				return fmt.Errorf("write TLS key: %w", err)
+			}
+			command.Printf("Written to %s.\n", file)
 			return nil
 		},
 	}

@@ -18,7 +18,7 @@ func newPatient() *cobra.Command {
 	command.Long = `Patients are known here by the EMR's own key, and by an id of this site's own
 (lid1…) that is made of an identifier such as a national id. The section
 patients of the configuration says where the identifiers stand.`
-	command.AddCommand(newPatientID(), newPatientShow(), newPatientMerge(), newPatientUnmerge(), newPatientNew(), newPatientLink(), newPatientRefused())
+	command.AddCommand(newPatientID(), newPatientShow(), newPatientSearch(), newPatientMerge(), newPatientUnmerge(), newPatientNew(), newPatientLink(), newPatientRefused())
 	return command
 }
 

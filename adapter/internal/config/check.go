@@ -34,6 +34,7 @@ func check(c *Config, d *decoder) {
 	d.checkSource(&c.Source)
 	d.checkTables(c.Source.Tables)
 	d.checkPatients(c)
+	d.checkPeers(c)
 	d.checkRange("audit.every", c.Audit.Every, minEvery, maxEvery)
 	if n := c.Audit.ChunkRows; n < 1 || n > maxChunkRows {
 		d.mistake("audit.chunk_rows", fmt.Sprintf("is %d", n), fmt.Sprintf("choose 1 to %d rows", maxChunkRows))

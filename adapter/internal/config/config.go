@@ -25,6 +25,7 @@ type Config struct {
 	Chain    Chain    `yaml:"chain"`
 	Source   Source   `yaml:"source"`
 	Patients Patients `yaml:"patients"`
+	Peers    Peers    `yaml:"peers"`
 	Audit    Audit    `yaml:"audit"`
 	HTTP     HTTP     `yaml:"http"`
 	Control  Control  `yaml:"control"`

@@ -21,6 +21,7 @@
 //	POST /v1/patients/link           whose that turned out to be
 //	POST /v1/patients/merge          two patients are one person
 //	POST /v1/patients/unmerge        and are not
+//	POST /v1/patients/search         do other members know a patient?
 //	GET  /v1/patients/refused?most=  rows whose identifiers are none
 //
 // Every refusal is an RFC 9457 problem with a detail (thing and reason) and a

@@ -95,6 +95,11 @@ func (a *answers) PatientUnmerge(_ context.Context, merge api.PatientMerge) (*ap
 	return &api.PatientEntry{Leaf: 4, From: "8"}, a.err
 }
 
+func (a *answers) PatientSearch(_ context.Context, search api.PatientSearch) (*api.SearchResult, error) {
+	a.asked <- search
+	return &api.SearchResult{Query: "q", Answers: []api.SearchAnswer{{Member: "south", Answer: "yes"}}}, a.err
+}
+
 func (a *answers) PatientRefused(_ context.Context, most int) (*api.RefusedRows, error) {
 	a.asked <- most
 	return &api.RefusedRows{}, a.err

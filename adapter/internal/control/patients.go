@@ -19,6 +19,8 @@ type Patients interface {
 	PatientLink(ctx context.Context, link api.PatientLink) (*api.PatientEntry, error)
 	PatientMerge(ctx context.Context, merge api.PatientMerge) (*api.PatientEntry, error)
 	PatientUnmerge(ctx context.Context, merge api.PatientMerge) (*api.PatientEntry, error)
+	// PatientSearch asks other members whether they know a patient.
+	PatientSearch(ctx context.Context, search api.PatientSearch) (*api.SearchResult, error)
 	// PatientRefused lists up to most rows with refused identifiers.
 	PatientRefused(ctx context.Context, most int) (*api.RefusedRows, error)
 }
@@ -36,6 +38,8 @@ func (h *Handler) handlePatients() {
 	h.handle("/v1/patients/link", routes{http.MethodPost: posted(h.sidecar.PatientLink, `{"id": "lid1…", "patient": "KEY"}`)})
 	h.handle("/v1/patients/merge", routes{http.MethodPost: posted(h.sidecar.PatientMerge, `{"patient": "KEY", "into": "KEY"}`)})
 	h.handle("/v1/patients/unmerge", routes{http.MethodPost: posted(h.sidecar.PatientUnmerge, `{"patient": "KEY"}`)})
+	h.handle("/v1/patients/search", routes{http.MethodPost: posted(h.sidecar.PatientSearch,
+		`{"identifiers": [{"system": "URI", "value": "as typed"}], "purpose": "TREAT", "members": ["NAME"]}`)})
 	h.handle("/v1/patients/refused", routes{http.MethodGet: h.patientRefused})
 }
 
@@ -102,6 +106,11 @@ func (c *Client) PatientMerge(ctx context.Context, merge api.PatientMerge) (*api
 // PatientUnmerge says that a patient who was merged is one of their own.
 func (c *Client) PatientUnmerge(ctx context.Context, merge api.PatientMerge) (*api.PatientEntry, error) {
 	return post[api.PatientEntry](ctx, c, "/v1/patients/unmerge", merge)
+}
+
+// PatientSearch asks other members whether they know a patient.
+func (c *Client) PatientSearch(ctx context.Context, search api.PatientSearch) (*api.SearchResult, error) {
+	return post[api.SearchResult](ctx, c, "/v1/patients/search", search)
 }
 
 // PatientRefused lists up to most rows with refused identifiers.

@@ -54,6 +54,7 @@ func TestEveryRefusalIsAProblem(t *testing.T) {
 		{"GET", "/v1/patients/id?value=x", "", "", 405},
 		{"POST", "/v1/patients/id", `{"name": "x"}`, asJSON, 400},
 		{"POST", "/v1/patients/merge", `{"patient": 7}`, asJSON, 400},
+		{"POST", "/v1/patients/search", `{"identifier": "x"}`, asJSON, 400},
 		{"POST", "/v1/patients/new", `{"patient": "7"}`, asJSON, 400},
 		{"GET", "/v1/patients/refused?most=0", "", "", 400},
 		{"POST", "/v1/audits", strings.Repeat(" ", 70_000), asJSON, 413},

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +19,6 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/control"
 	"github.com/emrbchain/emrbchain/adapter/internal/demo/clinic"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
-	"github.com/emrbchain/emrbchain/chain/node"
 	"github.com/emrbchain/emrbchain/crypto/keys"
 	"github.com/emrbchain/emrbchain/crypto/merkle"
 	"github.com/emrbchain/emrbchain/plugins/sqlite"
@@ -123,11 +121,9 @@ func (h *hospital) initialise(n *network) error {
 	if err := recordlog.Create(h.file("log"), origin, recordlog.Options{Wrapping: wrapping}); err != nil {
 		return err
 	}
-	ports, err := node.FreePorts(1)
-	if err != nil {
+	if h.address, err = freeAddress(); err != nil {
 		return err
 	}
-	h.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 	return os.WriteFile(h.file("emrbchain.yaml"), []byte(h.configuration(n.nodes[0].RPCAddr())), 0o600)
 }
 
@@ -145,6 +141,14 @@ func (h *hospital) configuration(rpc string) string {
 	fmt.Fprintf(&b, "http:\n  listen: %s\n  token_file: %s\ncontrol:\n  socket: %s\nlogging:\n  level: info\n  format: json\n",
 		h.address, h.file("http.token"), h.file("control.sock"))
 	return b.String()
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // start starts the sidecar's process.

@@ -125,7 +125,8 @@ func (s *show) work(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if err := s.backUp(ctx); err != nil {
+	s.backup = filepath.Join(s.dir, "hillcrest-before.db")
+	if err := copyDatabase(ctx, s.hillcrest.db(), s.backup); err != nil {
 		return "", err
 	}
 	if err := copyDatabase(ctx, s.riverside.db(), filepath.Join(s.dir, "riverside-before.db")); err != nil {
@@ -134,25 +135,6 @@ func (s *show) work(ctx context.Context) (string, error) {
 	height, err := s.riverside.anchored(ctx)
 	return fmt.Sprintf("%d transactions while sidecars follow; anchored at height %d",
 		s.riverside.emr.Written()+s.hillcrest.emr.Written(), height), err
-}
-
-// backUp copies Hillcrest's database at a quiet moment, when the log has all of it: a
-// version that the next one replaces before the tap reads it is never logged, and a
-// copy with such a row would not be explained by a restore alone.
-func (s *show) backUp(ctx context.Context) error {
-	h := s.hillcrest
-	if err := h.rest(); err != nil {
-		return err
-	}
-	if _, err := h.control.Audit(ctx, api.AuditRequest{}); err != nil { // ends when all of it is on record
-		return err
-	}
-	s.backup = filepath.Join(s.dir, "hillcrest-before.db")
-	if err := copyDatabase(ctx, h.db(), s.backup); err != nil {
-		return err
-	}
-	h.work(ctx)
-	return nil
 }
 
 // anchored waits until everything that the log holds now is anchored.

@@ -104,13 +104,15 @@ func (r *roster) list() []Member {
 // errNoContact says that a member cannot be called.
 var errNoContact = errors.New("the chain's directory does not say how it is reached; its operator must register endpoint and keys")
 
-// member returns a member to call, as the chain has it now.
+// member returns a member to call, as the chain has it now, or had it a moment ago
+// where its node does not answer.
 func (r *roster) member(ctx context.Context, id string) (Member, error) {
-	if err := r.refresh(ctx); err != nil {
-		return Member{}, err
-	}
+	err := r.refresh(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err != nil && (r.read.IsZero() || time.Since(r.read) > rosterAge) {
+		return Member{}, err
+	}
 	m, ok := r.byID[id]
 	if !ok {
 		return Member{}, errNoContact

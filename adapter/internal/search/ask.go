@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/chain/rules"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 )
@@ -89,13 +90,14 @@ func (q *Question) check(self string) error {
 	wrong := func(format string, a ...any) error {
 		return fmt.Errorf("%w: "+format, append([]any{ErrQuestion}, a...)...)
 	}
+	if _, err := rules.ParsePurpose(q.Purpose); err != nil {
+		return wrong("%w", err)
+	}
 	switch {
 	case len(q.Roots) == 0:
 		return wrong("it names no identifier that tells one patient from all others")
 	case len(q.Roots) > MaxRoots:
 		return wrong("it has %d roots; name at most 4 identifiers", len(q.Roots))
-	case !validPurpose(q.Purpose):
-		return wrong("its purpose is none of %v", Purposes())
 	case len(q.Members) > MaxMembers:
 		return wrong("it names more than %d members", MaxMembers)
 	case slices.Contains(q.Members, self):

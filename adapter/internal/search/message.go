@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/emrbchain/emrbchain/chain/rules"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 	"github.com/emrbchain/emrbchain/crypto/seal"
 	"github.com/emrbchain/emrbchain/crypto/vid"
@@ -67,9 +68,12 @@ func parseQuery(b []byte) (q query, err error) {
 		r.Fail("query of an unknown version")
 	}
 	q.purpose, q.created = r.Text(), r.Int()
+	if _, err := rules.ParsePurpose(q.purpose); err != nil {
+		r.Fail("query of an unknown purpose")
+	}
 	n := r.Array()
-	if n < 1 || n > MaxRoots || !validPurpose(q.purpose) {
-		r.Fail("query of no roots, too many, or an unknown purpose")
+	if n < 1 || n > MaxRoots {
+		r.Fail("query of no roots, or too many")
 	}
 	for range n {
 		if r.Err() != nil {

@@ -17,7 +17,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,15 +37,6 @@ const (
 	// MaxMembers is the most members that one query is sent to.
 	MaxMembers = 256
 )
-
-// Purposes returns the purposes of use that a query may name, codes of HL7's
-// v3-ActReason: treatment, emergency treatment, break the glass, payment, operations,
-// research, patient's request.
-func Purposes() []string {
-	return []string{"TREAT", "ETREAT", "BTG", "HPAYMT", "HOPERAT", "HRESCH", "PATRQT"}
-}
-
-func validPurpose(p string) bool { return slices.Contains(Purposes(), p) }
 
 // A Root is what a patient is looked for by: the root of an identifier in an epoch.
 type Root struct {

@@ -99,6 +99,10 @@ func (s *site) Ask(ctx context.Context, member string, body func(Peer) ([]byte, 
 	return to.peer, reply, err
 }
 
+func all() []string {
+	return []string{"TREAT", "ETREAT", "BTG", "HPAYMT", "HOPERAT", "HRESCH", "PATRQT"}
+}
+
 func root(b byte) Root { return Root{Epoch: 1, Root: vid.Root{b}} }
 
 func treatment(perDay uint64) map[string]Rule {
@@ -137,7 +141,7 @@ func TestMembersAnswerByTheirOwnPolicyAndBothSidesEnterIt(t *testing.T) {
 	south := w.add(t, "south", seal.MLKEM768X25519, nil)
 	north := w.add(t, "north", seal.MLKEM768X25519, treatment(10))
 	east := w.add(t, "east", seal.P256, map[string]Rule{AnyMember: {Purposes: []string{"TREAT"}, MaxPerDay: 10}})
-	west := w.add(t, "west", seal.P256, map[string]Rule{"south": {Purposes: []string{"HRESCH"}, MaxPerDay: 10}, AnyMember: {Purposes: Purposes(), MaxPerDay: 9}})
+	west := w.add(t, "west", seal.P256, map[string]Rule{"south": {Purposes: []string{"HRESCH"}, MaxPerDay: 10}, AnyMember: {Purposes: all(), MaxPerDay: 9}})
 	closed := w.add(t, "closed", seal.P256, map[string]Rule{"north": {Purposes: []string{"TREAT"}, MaxPerDay: 10}})
 	north.index[root(2).Root] = "patient 7"
 	west.index[root(2).Root] = "patient 8"
@@ -171,7 +175,7 @@ func TestMembersAnswerByTheirOwnPolicyAndBothSidesEnterIt(t *testing.T) {
 func TestEachRefusalHasItsOwnError(t *testing.T) {
 	w := newWorld()
 	south, west := w.add(t, "south", seal.P256, nil), w.add(t, "west", seal.P256, nil)
-	north := w.add(t, "north", seal.MLKEM768X25519, map[string]Rule{AnyMember: {Purposes: Purposes(), MaxPerDay: 100}})
+	north := w.add(t, "north", seal.MLKEM768X25519, map[string]Rule{AnyMember: {Purposes: all(), MaxPerDay: 100}})
 	good := south.query(t, north, same)
 	if _, err := north.Answer(t.Context(), south.peer, good); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,18 +49,27 @@ type Sidecar struct {
 	Every     time.Duration // of scheduled audits; 0: a day
 	ChunkRows int           // rows per scan; 0: the default
 	MaxRows   int           // a second, read at most; 0: no limit
+	Patients  string        // the section patients, in YAML; empty: none
 	RPC       string        // of the node to use; empty: validator 0's
+	Peers     string        // the section peers, in YAML; empty: none
+	member    string        // whose it is
 	source    Source
 	process   *Process
 }
 
-// NewSidecar makes keys, store and configuration of a sidecar.
+// NewSidecar makes keys, store and configuration of a sidecar of Member's.
 func NewSidecar(t testing.TB, chain *Chain, source Source) *Sidecar {
+	t.Helper()
+	return NewSidecarOf(t, chain, Member, source)
+}
+
+// NewSidecarOf makes keys, store and configuration of a member's sidecar.
+func NewSidecarOf(t testing.TB, chain *Chain, member string, source Source) *Sidecar {
 	t.Helper()
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails
 	s := &Sidecar{t: t, chain: chain, dir: t.TempDir(), logID: hex.EncodeToString(id), Token: rand.Text(),
-		Cadence: time.Second, Bucket: 16, source: source}
+		Cadence: time.Second, Bucket: 16, source: source, member: member}
 	origin := merkle.Origin(ChainID, s.logID, 0)
 	wrapping, err := keys.NewWrapping(rand.Reader)
 	s.must(err)
@@ -67,14 +77,34 @@ func NewSidecar(t testing.TB, chain *Chain, source Source) *Sidecar {
 	s.must(err)
 	s.write("wrapping.key", wrapping.Format())
 	s.write("log.key", logKey.Format())
-	s.write("member.key", keys.FormatMember(chain.member))
+	s.write("member.key", keys.FormatMember(chain.members[member]))
 	s.write("http.token", []byte(s.Token+"\n"))
 	s.must(recordlog.Create(s.File("log"), origin, recordlog.Options{Wrapping: wrapping}))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
-	s.Address = l.Addr().String()
-	s.must(l.Close())
+	s.Address = FreeAddress(t)
 	return s
+}
+
+// given are the addresses that FreeAddress gave out.
+var given sync.Map
+
+// FreeAddress returns an address on loopback where nobody listens, and which it
+// never gives out again.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := l.Addr().String()
+		_, taken := given.LoadOrStore(address, true)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !taken {
+			return address
+		}
+	}
 }
 
 func (s *Sidecar) must(err error) {
@@ -106,7 +136,7 @@ func (s *Sidecar) Config() string {
 	fmt.Fprintf(&b, "log:\n  directory: %s\n  wrapping_key_file: %s\n  log_key_file: %s\n",
 		s.File("log"), s.File("wrapping.key"), s.File("log.key"))
 	fmt.Fprintf(&b, "chain:\n  id: %s\n  rpc: http://%s\n  member: %s\n  member_key_file: %s\n  log_id: %s\n  cadence: %s\n  pad_to: %d\n",
-		ChainID, rpc, Member, s.File("member.key"), s.logID, s.Cadence, s.Bucket)
+		ChainID, rpc, s.member, s.File("member.key"), s.logID, s.Cadence, s.Bucket)
 	fmt.Fprintf(&b, "source:\n  name: emr\n  tap: %s\n", s.source.Tap)
 	if s.source.Manifest != "" {
 		fmt.Fprintf(&b, "  manifest: %s\n", s.source.Manifest)
@@ -129,6 +159,8 @@ func (s *Sidecar) Config() string {
 	if s.Every == 0 {
 		s.Every = 24 * time.Hour
 	}
+	b.WriteString(s.Patients)
+	b.WriteString(s.Peers)
 	fmt.Fprintf(&b, "audit:\n  every: %s\n", s.Every)
 	if s.ChunkRows != 0 {
 		fmt.Fprintf(&b, "  chunk_rows: %d\n", s.ChunkRows)

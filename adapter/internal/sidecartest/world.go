@@ -50,24 +50,29 @@ func Program(t testing.TB) string {
 
 // Chain is a chain of validators, each in a process of its own.
 type Chain struct {
-	t      testing.TB
-	homes  []string
-	nodes  []*Process
-	member *keys.Member
+	t       testing.TB
+	homes   []string
+	nodes   []*Process
+	members map[string]*keys.Member
 }
 
-// Member is the id of the one member that the chains begin with.
+// Member is the id of the member that every chain begins with.
 const Member = "north"
 
-// StartChain starts a chain of n validators.
-func StartChain(t testing.TB, n int) *Chain {
+// StartChain starts a chain of n validators, which begins with Member and others.
+func StartChain(t testing.TB, n int, others ...string) *Chain {
 	t.Helper()
-	member, err := keys.GenerateMember()
-	if err != nil {
-		t.Fatal(err)
+	c := &Chain{t: t, members: map[string]*keys.Member{}}
+	genesis := node.Genesis{Chain: ChainID}
+	for _, id := range append([]string{Member}, others...) {
+		member, err := keys.GenerateMember()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.members[id] = member
+		genesis.Members = append(genesis.Members, rules.Member{ID: id, Name: id + " hospital", Key: member.Public()})
 	}
-	c := &Chain{t: t, member: member}
-	genesis := node.Genesis{Chain: ChainID, Members: []rules.Member{{ID: Member, Name: "North Hospital", Key: member.Public()}}}
+	var err error
 	if c.homes, err = node.Testnet(filepath.Join(t.TempDir(), "chain"), n, genesis); err != nil {
 		t.Fatal(err)
 	}

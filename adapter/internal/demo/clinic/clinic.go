@@ -48,7 +48,6 @@ type Clinic struct {
 	path    string
 	db      *sql.DB
 	written atomic.Uint64
-	staff   *staff // nil before the first Traffic
 }
 
 // Create makes the file at path with size patients. It refuses a path where

@@ -27,20 +27,17 @@ type staff struct {
 }
 
 // Traffic does one piece of clinic work, one transaction, each time that every
-// goes by, until ctx ends; then it returns nil. Called once more, the same staff goes
-// on. One call at a time.
+// goes by, until ctx ends; then it returns nil.
 func (c *Clinic) Traffic(ctx context.Context, every time.Duration) error {
 	ticker := time.NewTicker(max(every, time.Millisecond))
 	defer ticker.Stop()
-	if c.staff == nil {
-		c.staff = &staff{db: c.db, random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), recent: map[string][]int64{}}
-	}
+	s := &staff{db: c.db, random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), recent: map[string][]int64{}}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			if err := c.staff.work(ctx, now.UTC()); err != nil {
+			if err := s.work(ctx, now.UTC()); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
