@@ -48,9 +48,10 @@ var (
 // Another node may.
 var ErrNotKept = errors.New("height is not kept by this node")
 
-// Retry says whether to try again later is all that is needed.
+// Retry says whether to try again later is all that is needed. Of the refusals,
+// rules.ErrQuota alone is one of these: it ends with the block.
 func Retry(err error) bool {
-	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBusy) ||
+	return errors.Is(err, rules.ErrQuota) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBusy) ||
 		errors.Is(err, ErrCatchingUp) || errors.Is(err, ErrNotFinal)
 }
 

@@ -184,11 +184,30 @@ func (m *moody) BroadcastTxSync(context.Context, types.Tx) (*ctypes.ResultBroadc
 }
 
 func TestForgottenTransactionIsGivenAgain(t *testing.T) {
-	m := new(moody)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
+	m, ctx := new(moody), within(t)
 	signer := rules.MemberSigner(make([]byte, 64))
 	if _, err := client.New(m).RegisterLog(ctx, "alder", signer, strings.Repeat("0a", 16), "key"); err != nil || m.given != 2 {
 		t.Errorf("given %d times: %v", m.given, err)
 	}
+}
+
+// full is a double of a node that has of a member as much as a block may have.
+type full struct{ moody }
+
+func (*full) BroadcastTxSync(context.Context, types.Tx) (*ctypes.ResultBroadcastTx, error) {
+	return &ctypes.ResultBroadcastTx{Code: uint32(rules.CodeQuota), Codespace: rules.Codespace}, nil
+}
+
+func TestUsedUpQuotaPasses(t *testing.T) {
+	signer := rules.MemberSigner(make([]byte, 64))
+	_, err := client.New(new(full)).RegisterLog(within(t), "alder", signer, strings.Repeat("0a", 16), "key")
+	if !errors.Is(err, rules.ErrQuota) || !client.Retry(err) {
+		t.Errorf("quota: %v", err)
+	}
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
 }

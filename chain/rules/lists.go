@@ -18,12 +18,14 @@ func ParseMembers(b []byte) ([]Member, error) {
 
 func parseList[T any](b []byte, what string, parse func([]byte) (T, error)) ([]T, error) {
 	r := dcbor.NewReader(b)
-	out := make([]T, r.Array())
-	for i := range out {
-		var err error
-		if out[i], err = parse(r.Raw()); err != nil {
+	n := r.Array()
+	out := make([]T, 0, min(n, 100)) // grown by what is there, not by what is claimed
+	for range n {
+		v, err := parse(r.Raw())
+		if err != nil {
 			return nil, fmt.Errorf("parse %s: %w", what, err)
 		}
+		out = append(out, v)
 	}
 	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("parse %s: %w", what, err)

@@ -4,11 +4,13 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emrbchain/emrbchain/chain/rules"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
 )
 
 const hour = 3_600_000
@@ -483,5 +485,21 @@ func TestPurposesAreHL7Codes(t *testing.T) {
 		if p, err := rules.ParsePurpose(bad); err == nil {
 			t.Errorf("%q: %v", bad, p)
 		}
+	}
+}
+
+// TestListIsAsLongAsItsInput: a node can't have a client make room for what it
+// only claims.
+func TestListIsAsLongAsItsInput(t *testing.T) {
+	const claimed = 1 << 22
+	b := append(dcbor.AppendArray(nil, claimed), make([]byte, claimed)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := rules.ParseGrants(b); err == nil {
+		t.Error("zeros are grants")
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > claimed {
+		t.Errorf("%d bytes for none of %d grants", used, claimed)
 	}
 }
