@@ -428,6 +428,8 @@ func TestOverdueJustificationStopsTheNextGlass(t *testing.T) {
 	refuse(t, s, when(72*hour+1), act(t, "alder", grantID(3), glass("birch", 1)), rules.ErrJustificationOverdue)
 	accept(t, s, when(72*hour+2), act(t, "alder", grantID(1), rules.Justifying{Text: commitment(6)}))
 	accept(t, s, when(72*hour+2), act(t, "alder", grantID(3), glass("birch", 1)))
+	// Of the second, nothing was said yet.
+	refuse(t, s, when(144*hour+1), act(t, "alder", grantID(5), glass("birch", 1)), rules.ErrJustificationOverdue)
 	g := grantOf(t, s, grantID(1))
 	if g.Glass.Review == nil || g.Glass.Review.Accepted || g.Glass.Justification.Time <= g.JustifyBy() {
 		t.Errorf("glass: %+v", g.Glass)
