@@ -29,6 +29,8 @@ type knownEMR struct {
 	// refused are the preset's tables that cannot be covered, and why.
 	refused map[string]string
 	day     []string // recorded
+	// found are identifiers, by "system value", and whom they lead to.
+	found map[string]string
 	// late and final are what the day's work is found to have done: "table key".
 	late, final []string
 	edit        []string // past the log
@@ -38,6 +40,7 @@ type knownEMR struct {
 func knownEMRs() []knownEMR {
 	return []knownEMR{
 		{preset: "openemr", schema: "clinic",
+			found: map[string]string{"https://north-hospital.example/openemr/pubpid mrn-401": "401"},
 			day: []string{
 				"INSERT INTO patient_data (uuid, fname, lname, DOB, pubpid, pid) VALUES (UNHEX(MD5('new')), 'Maja', 'Lind', '0000-00-00', 'MRN401', 401)",
 				"INSERT INTO form_encounter (id, date, reason, pid, encounter) VALUES (2001, NOW(), 'Cough', 401, 2001), (2002, NOW() - INTERVAL 60 DAY, 'Written up later', 7, 2002)",
@@ -64,10 +67,15 @@ func knownEMRs() []knownEMR {
 			edited: []string{"altered clinic.patient_data 30 [ss]", "deleted clinic.procedure_result 44 []", "altered clinic.form_ros 8 [weakness]",
 				"deleted clinic.form_observation row 3 []", "unlogged insert clinic.form_observation row 1 []", "deleted clinic.amendments_history row 1 []"}},
 		{preset: "openmrs", schema: "ward",
+			found: map[string]string{"https://north-hospital.example/openmrs/id x 401": "401", "https://north-hospital.example/openmrs/id x402": "",
+				"http://hl7.org/fhir/sid/us-ssn 078 05 1120": "9", "https://north-hospital.example/openmrs/id ID7": ""},
 			day: []string{
+				"INSERT INTO patient_identifier (patient_id, identifier, identifier_type, voided) VALUES (9, 'X-402', 2, 1), (9, '078-05-1120', 5, 0)",
+
 				"INSERT INTO person (person_id, gender, birthdate, date_created, uuid) VALUES (401, 'F', NULL, NOW(), UUID())",
 				"INSERT INTO person_name (person_id, given_name, uuid) VALUES (401, 'Wanjiru', UUID())",
 				"INSERT INTO patient (patient_id, date_created) VALUES (401, NOW())",
+				"UPDATE patient_identifier SET identifier = 'X-401', identifier_type = 2, patient_id = 401 WHERE identifier = 'ID5'",
 				"INSERT INTO encounter (encounter_id, encounter_type, patient_id, encounter_datetime, uuid) VALUES (501, 1, 401, NOW(), UUID()), (502, 1, 9, NOW() - INTERVAL 90 DAY, UUID())",
 				"INSERT INTO obs (obs_id, person_id, encounter_id, obs_datetime, value_numeric, uuid) VALUES (4001, 401, 501, NOW(), 37.2, UUID())",
 				"UPDATE obs SET voided = 1, voided_by = 1, date_voided = NOW(), void_reason = 'wrong patient' WHERE obs_id = 11",
@@ -100,6 +108,7 @@ func TestDatabasesOfKnownEMRsGoTheWholeWayOnMariaDB(t *testing.T) {
 			client := e.start(t, server, chain, keys.File("member.key"))
 			covered := e.covered(t, client)
 			e.work(t, server, client)
+			e.find(t, client)
 			t.Logf("%d tables covered, %d refused", covered, len(e.refused))
 		})
 	}
@@ -169,7 +178,7 @@ func (e *knownEMR) start(t *testing.T, server *mariadbtest.Server, chain *sideca
 			t.Fatalf("emrbchain %s: %v\n%s", args[0], err, out)
 		}
 	}
-	run("init", dir, "--tap", "mysql", "--preset", e.preset, "--schema", e.schema, "--port", strconv.Itoa(server.Port()),
+	run("init", dir, "--tap", "mysql", "--preset", e.preset, "--patients", "--schema", e.schema, "--port", strconv.Itoa(server.Port()),
 		"--user", "tap_"+e.schema, "--chain", sidecartest.ChainID, "--member", sidecartest.Member, "--member-key", member,
 		"--rpc", "http://"+chain.RPC(0), "--http", freeAddress(t))
 	grants, err := os.ReadFile(filepath.Join(dir, "source.sql"))
@@ -242,6 +251,25 @@ func (e *knownEMR) work(t *testing.T, server *mariadbtest.Server, client *contro
 	e.audit(t, client, want)
 	inDatabase(t, server.Admin(), e.schema, slices.Concat([]string{"SET SESSION sql_log_bin = 0"}, e.edit)...)
 	e.audit(t, client, append(want, e.edited...))
+}
+
+// find looks for patients by the identifiers of the preset's section.
+func (e *knownEMR) find(t *testing.T, client *control.Client) {
+	t.Helper()
+	for typed, want := range e.found {
+		system, value, _ := strings.Cut(typed, " ")
+		found, err := client.PatientID(t.Context(), api.PatientQuery{System: system, Value: value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range found.Patients {
+			got = append(got, p.Key)
+		}
+		if strings.Join(got, " ") != want || found.Incomplete || len(found.IDs) != 1 {
+			t.Errorf("%s: %+v, want patient %q", typed, found, want)
+		}
+	}
 }
 
 // audit audits until the findings are the wanted ones.

@@ -99,9 +99,17 @@ func (p *Patients) Row(b *recordlog.Batch, t *tap.Table, key []byte, cells []row
 	if patient == nil {
 		ids = nil // nobody is found by it
 	}
-	want, weak, err := p.want(ids, refused, patient)
-	if err != nil || bytes.Equal(want.digest, held.digest) {
+	digest := p.digest(ids, refused, patient)
+	if bytes.Equal(digest, held.digest) {
+		return nil
+	}
+	want, weak, err := p.want(ids)
+	if err != nil {
 		return err
+	}
+	want.digest = digest
+	for _, r := range refused {
+		want.refused = append(want.refused, r.System)
 	}
 	p.drop(b, at, held.ids, want.ids)
 	for n, id := range want.ids {
@@ -112,8 +120,21 @@ func (p *Patients) Row(b *recordlog.Batch, t *tap.Table, key []byte, cells []row
 	return p.refuse(b, at, t.Name, key, held.refused, refused)
 }
 
-// want is what the index is to hold of a row, and which of its ids are weak.
-func (p *Patients) want(ids []vid.Identifier, refused []Refusal, patient []byte) (h heldRow, weak []bool, err error) {
+// digest is of all that the index makes of a row: most changes of a row leave it as
+// it is, and then nothing needs to be derived.
+func (p *Patients) digest(ids []vid.Identifier, refused []Refusal, patient []byte) []byte {
+	parts := append([][]byte{patient}, p.stamps...)
+	for _, id := range ids {
+		parts = append(parts, []byte(id.System()), []byte(id.Value()))
+	}
+	for _, r := range refused {
+		parts = append(parts, []byte(r.Column), []byte(r.System), []byte(r.Reason))
+	}
+	return p.mac(fmt.Sprintf("row as it stands, %d epochs, %d identifiers", len(p.stamps), len(ids)), parts...)[:nameSize]
+}
+
+// want returns the names of identifiers in all epochs, and which are weak.
+func (p *Patients) want(ids []vid.Identifier) (h heldRow, weak []bool, err error) {
 	for _, id := range ids {
 		for _, d := range p.derivers {
 			l, err := p.site.Local(d.Epoch(), d.Root(id))
@@ -127,13 +148,6 @@ func (p *Patients) want(ids []vid.Identifier, refused []Refusal, patient []byte)
 			h.ids, weak = append(h.ids, name), append(weak, id.Weak())
 		}
 	}
-	parts := append([][]byte{patient}, p.stamps...)
-	parts = append(parts, h.ids...)
-	for _, r := range refused {
-		h.refused = append(h.refused, r.System)
-		parts = append(parts, []byte(r.Column), []byte(r.System), []byte(r.Reason))
-	}
-	h.digest = p.mac("row as it stands", parts...)[:nameSize]
 	return h, weak, nil
 }
 
