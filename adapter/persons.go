@@ -14,7 +14,10 @@ import (
 
 // index returns the index of patients, or says that there is none.
 func (s *Sidecar) index() (*patients.Patients, error) {
-	if s.patients == nil {
+	switch {
+	case s.patients == nil && s.config.Patients.Any():
+		return nil, api.NewProblem(http.StatusServiceUnavailable, "the record log took nothing when the sidecar started", "see emrbchain status")
+	case s.patients == nil:
 		return nil, api.NewProblem(http.StatusNotFound, "no patient is to be found here", "add a section patients to the configuration, and start the sidecar again")
 	}
 	return s.patients, nil
