@@ -27,6 +27,7 @@ func (s *Sidecar) openPatients() error {
 	if err != nil {
 		return err
 	}
+	options.Mappings = mappings(s.config)
 	s.patients, err = patients.New(s.log, options)
 	if errors.Is(err, patients.ErrSite) {
 		return config.NewError("patients.site_key_file", err.Error(), "restore that key from its backup: with another, every id that was given out would lead to nobody")

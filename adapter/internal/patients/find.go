@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
+	"github.com/emrbchain/emrbchain/crypto/row"
 	"github.com/emrbchain/emrbchain/crypto/vid"
+	"github.com/emrbchain/emrbchain/plugins/tap"
 )
 
 // A Root is a root and the epoch that it was derived in.
@@ -147,42 +148,91 @@ func (f *Found) add(m Match) {
 	f.Matches = append(f.Matches, m)
 }
 
-// Rows calls fn for every row that is a patient's by its latest version, or that of
-// a patient who was merged into them, and is not deleted. A row whose way to its
-// patient was changed elsewhere is by that version whose it was then: who gives rows
-// away looks at each as it stands. The log is open with recordlog.Options.OwnerRows.
+// Rows calls fn for every row that may be a patient's, or that of a patient who was
+// merged into them, and is not deleted. It may be another's, whose key its latest
+// version was committed under: Owns tells, of the row as it is read. The log is open
+// with recordlog.Options.OwnerRows.
 func (p *Patients) Rows(ctx context.Context, patient []byte, fn func(table string, key []byte) error) error {
-	all, err := p.allOf(patient)
+	owners, err := p.owners(patient)
 	if err != nil {
 		return err
 	}
-	seen := map[uint64]bool{}
-	for _, one := range all {
-		owner, err := p.log.KnownOwner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: one})
-		if err != nil {
-			return err
-		}
-		if owner == 0 {
-			continue
-		}
+	own, err := closure(owners, func(owner uint64) ([]uint64, error) { return rows.Linked(p.log, owner) })
+	if err != nil {
+		return err
+	}
+	all, err := closure(own, func(owner uint64) ([]uint64, error) {
 		linked, err := rows.Linked(p.log, owner)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, owner := range linked {
-			if seen[owner] {
-				continue
-			}
-			seen[owner] = true
-			err := p.log.RowsOf(owner, func(table string, key []byte, _ recordlog.Head) error {
-				return errors.Join(ctx.Err(), fn(table, key))
-			})
-			if err != nil {
+		moved, err := rows.Moved(p.log, owner)
+		return append(linked, moved...), err
+	})
+	if err != nil {
+		return err
+	}
+	for n, owner := range all {
+		err := p.log.RowsOf(owner, func(table string, key []byte, _ recordlog.Head) error {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
+			if n >= len(own) && !p.led[table] {
+				return nil // it names its patient itself, who is another
+			}
+			return fn(table, key)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// closure returns owners and all that are reached from them, each once.
+func closure(owners []uint64, next func(owner uint64) ([]uint64, error)) ([]uint64, error) {
+	all := slices.Clone(owners)
+	for i := 0; i < len(all); i++ {
+		reached, err := next(all[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, owner := range reached {
+			if !slices.Contains(all, owner) {
+				all = append(all, owner)
+			}
+		}
+	}
+	return all, nil
+}
+
+// Owns reports whether a row as it was read is a patient's, or that of a patient who
+// was merged into them, by the way that it leads now.
+func (p *Patients) Owns(patient []byte, t *tap.Table, cells []row.Value) (bool, error) {
+	owner, err := p.guide.Patient(t, cells)
+	if err != nil || owner == 0 {
+		return false, err
+	}
+	owners, err := p.owners(patient)
+	return slices.Contains(owners, owner), err
+}
+
+// owners returns the owners that a patient is, with all who are the same person.
+func (p *Patients) owners(patient []byte) (owners []uint64, err error) {
+	all, err := p.allOf(patient)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		owner, err := p.log.KnownOwner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: one})
+		if err != nil {
+			return nil, err
+		}
+		if owner != 0 {
+			owners = append(owners, owner)
+		}
+	}
+	return owners, nil
 }
 
 // allOf returns the patient whom one is, after merges, and all who were merged into

@@ -42,6 +42,7 @@ import (
 	"slices"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
+	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
 	"github.com/emrbchain/emrbchain/crypto/vid"
 	"github.com/emrbchain/emrbchain/plugins/tap"
@@ -53,6 +54,7 @@ type Options struct {
 	Derivers []vid.Deriver // of the epochs that hold, one each
 	Systems  *vid.Systems
 	Tables   []Table
+	Mappings []rows.Mapping // of all tables
 }
 
 // Patients is the index of one log's patients. Row is for one goroutine, inside the
@@ -65,7 +67,9 @@ type Patients struct {
 	stamps   [][]byte      // of the derivers' epochs
 	tables   map[string]*Table
 	shapes   map[*tap.Table]*shape
-	secret   [32]byte // of names
+	guide    *rows.Guide
+	led      map[string]bool // tables whose rows are led to their patient by others
+	secret   [32]byte        // of names
 	aead     cipher.AEAD
 }
 
@@ -80,7 +84,11 @@ var ErrSite = errors.New("not the site key that this log's patient ids were made
 // the ids of an epoch, are indexed once the table is read again.
 func New(log *recordlog.Log, o Options) (*Patients, error) {
 	p := &Patients{log: log, site: o.Site, systems: o.Systems, tables: make(map[string]*Table, len(o.Tables)),
-		shapes: make(map[*tap.Table]*shape), derivers: slices.Clone(o.Derivers)}
+		shapes: make(map[*tap.Table]*shape), derivers: slices.Clone(o.Derivers), guide: rows.NewGuide(log, o.Mappings)}
+	p.led = make(map[string]bool)
+	for _, m := range o.Mappings {
+		p.led[m.Table] = m.To != ""
+	}
 	slices.SortFunc(p.derivers, func(a, b vid.Deriver) int { return int(a.Epoch()) - int(b.Epoch()) })
 	for i := range o.Tables {
 		p.tables[o.Tables[i].Name] = &o.Tables[i]

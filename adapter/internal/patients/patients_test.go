@@ -45,8 +45,13 @@ var (
 	people = &tap.Table{Name: "people", Key: []int{0}, Columns: []row.Column{{Name: "id", Type: row.Int}, {Name: "patient", Type: row.Int},
 		{Name: "nhs", Type: row.Any}, {Name: "number", Type: row.Any}, {Name: "kind", Type: row.Int}, {Name: "voided", Type: row.Int},
 		{Name: "first", Type: row.Any}, {Name: "last", Type: row.Any}, {Name: "born", Type: row.Date}, {Name: "sex", Type: row.Any}}}
-	visits = &tap.Table{Name: "visits", Key: []int{0}, Columns: []row.Column{{Name: "id", Type: row.Int}, {Name: "patient", Type: row.Int}}}
+	results = &tap.Table{Name: "results", Key: []int{0}, Columns: []row.Column{{Name: "id", Type: row.Int}, {Name: "visit", Type: row.Int}}}
+	remarks = &tap.Table{Name: "remarks", Key: []int{0}, Columns: []row.Column{{Name: "id", Type: row.Int}, {Name: "result", Type: row.Int}}}
+	visits  = &tap.Table{Name: "visits", Key: []int{0}, Columns: []row.Column{{Name: "id", Type: row.Int}, {Name: "patient", Type: row.Int}}}
 )
+
+var mappings = []rows.Mapping{{Table: "people", Patient: "patient"}, {Table: "visits", Patient: "patient"},
+	{Table: "results", Patient: "visit", To: "visits"}, {Table: "remarks", Patient: "result", To: "results"}}
 
 // person is a row of people.
 type person struct {
@@ -126,9 +131,10 @@ func (w *world) open() {
 	w.log, err = recordlog.Open(w.dir, w.options)
 	w.must(err)
 	w.must(w.log.PrepareOwnerRows())
+	w.set.Mappings = mappings
 	w.p, err = patients.New(w.log, w.set)
 	w.must(err)
-	w.recorder = rows.NewRecorder(w.log.Origin(), tap.EveryVersion, []rows.Mapping{{Table: "people", Patient: "patient"}, {Table: "visits", Patient: "patient"}})
+	w.recorder = rows.NewRecorder(w.log.Origin(), tap.EveryVersion, mappings)
 	w.recorder.Observe(w.p)
 }
 
@@ -517,6 +523,51 @@ func TestLookUpsFollowMergesAndTheirEnd(t *testing.T) {
 	w.want("a row that went to another", w.rowsOf("8"), "people2")
 	w.must(w.log.Update(func(b *recordlog.Batch) error { return w.record(b, visits, row.NewInt(1), nil) }))
 	w.want("and one that was deleted", w.rowsOf("7"), "people1 people3 visits2 visits3 visits4")
+}
+
+// TestARowBelowOneThatWentToAnotherPatientIsTheirs: its latest version is under the
+// former patient's key, and is given to nobody on that account.
+func TestARowBelowOneThatWentToAnotherPatientIsTheirs(t *testing.T) {
+	w := newWorld(t)
+	w.set.Tables = []patients.Table{{Name: "none"}}
+	w.open()
+	two := func(id, to int64) []row.Value { return []row.Value{row.NewInt(id), row.NewInt(to)} }
+	w.put(remarks, two(1000, 100)) // before what it is of
+	w.put(visits, two(1, 7), two(2, 8), two(3, 9))
+	w.put(results, two(100, 1), two(200, 2))
+	w.put(remarks, two(1001, 100), two(2000, 200))
+	way := map[string][]row.Value{"results100": two(100, 1), "results200": two(200, 2), "remarks1000": two(1000, 100), "remarks1001": two(1001, 100), "remarks2000": two(2000, 200)}
+	owned := func(key string) string {
+		t.Helper()
+		var out []string
+		w.must(w.p.Rows(context.Background(), patient(t, key), func(table string, rowKey []byte) error {
+			cells, err := row.ParseKey(rowKey)
+			if err != nil || table == "visits" {
+				return err
+			}
+			name := table + cells[0].Display()
+			owns, err := w.p.Owns(patient(t, key), map[string]*tap.Table{"results": results, "remarks": remarks}[table], way[name])
+			if owns {
+				out = append(out, name)
+			}
+			return err
+		}))
+		slices.Sort(out)
+		return strings.Join(out, " ")
+	}
+	const seven = "remarks1000 remarks1001 results100"
+	w.want("7's", owned("7"), seven)
+	w.want("8's", owned("8"), "remarks2000 results200")
+	w.put(visits, two(1, 8)) // it was 8's
+	w.want("7's, of whom the visit was not", owned("7"), "")
+	w.want("8's, with that visit", owned("8"), "remarks1000 remarks1001 remarks2000 results100 results200")
+	w.put(results, two(100, 3)) // of 9's visit
+	way["results100"] = two(100, 3)
+	w.want("8's again", owned("8"), "remarks2000 results200")
+	w.want("9's", owned("9"), seven)
+	_, err := w.p.Merge(patient(t, "9"), patient(t, "7"))
+	w.must(err)
+	w.want("7's, who is 9", owned("7"), seven)
 }
 
 func TestAnIdThatWasGivenOutIsLinkedLater(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/emrbchain/emrbchain/crypto/commit"
 )
 
 // ownerRowsState is the named state that every row's latest version stands in the
@@ -112,4 +114,17 @@ func (l *Log) KnownOwner(name OwnerName) (id uint64, err error) {
 		return 0, err
 	}
 	return l.ownerNumber(key)
+}
+
+// Secret returns a secret of this log's own for a purpose.
+func (l *Log) Secret(purpose string) (secret [commit.KeySize]byte, err error) {
+	id, err := l.KnownOwner(OwnerName{Kind: OwnerLog})
+	if err != nil {
+		return secret, err
+	}
+	owner, err := l.OwnerKey(id)
+	if err != nil {
+		return secret, err
+	}
+	return owner.Secret(purpose), nil
 }

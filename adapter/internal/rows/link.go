@@ -15,6 +15,9 @@ import (
 const (
 	linkPrefix   = "owner/link/"   // from ‖ to
 	linkedPrefix = "owner/linked/" // to ‖ from
+	// movedPrefix: rows below one that went from one owner to another have their
+	// latest versions under the former still.
+	movedPrefix = "owner/moved/" // to ‖ from
 )
 
 func linkName(prefix string, a, b uint64) string {
@@ -33,6 +36,23 @@ func link(b *recordlog.Batch, from, to uint64) error {
 	b.Set(linkName(linkedPrefix, to, from), []byte{indexFormat})
 	return nil
 }
+
+// moved records that rows under the key of one owner may be another's by now.
+func moved(b *recordlog.Batch, to, from uint64) error {
+	if to == from {
+		return nil
+	}
+	name := linkName(movedPrefix, to, from)
+	held, err := b.Get(name)
+	if err == nil && held == nil {
+		b.Set(name, []byte{indexFormat})
+	}
+	return err
+}
+
+// Moved returns an owner and every owner under whose key there may be rows that are
+// the first one's by now, since a row on their path went to them.
+func Moved(log Names, owner uint64) ([]uint64, error) { return walk(log, movedPrefix, owner) }
 
 // Names reads named state.
 type Names interface {

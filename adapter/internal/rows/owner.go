@@ -78,7 +78,7 @@ func (r *Recorder) noteRow(b *recordlog.Batch, t *tap.Table, cells []row.Value, 
 	if err != nil {
 		return err
 	}
-	return r.index.note(b, at, w)
+	return r.index.note(b, at, w, len(r.mappings))
 }
 
 // ownPrefix names, per table, the state that rows of it have keys of their own:

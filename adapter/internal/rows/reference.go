@@ -25,8 +25,9 @@ import (
 // Only tables that a path leads through have their rows in it, and a row stays
 // in it after its deletion: rows below may still be told.
 const (
-	referencePrefix = "owner/row/"
-	indexFormat     = 1
+	referencePrefix  = "owner/row/"
+	referencePurpose = "references/v1" // of the secret
+	indexFormat      = 1
 
 	kindWaiting = 0
 	kindOwner   = 1
@@ -61,18 +62,23 @@ func newIndex() index { return index{own: make(map[string]bool)} }
 // reference returns the digest that a row stands under.
 func (x *index) reference(b *recordlog.Batch, table string, key row.Value) (at reference, err error) {
 	if x.mac == nil {
-		secret, err := b.Secret("references/v1")
+		secret, err := b.Secret(referencePurpose)
 		if err != nil {
 			return at, fmt.Errorf("make the secret of the index of rows: %w", err)
 		}
 		x.mac = hmac.New(sha256.New, secret[:])
 	}
-	x.buf = row.AppendCell(dcbor.AppendText(dcbor.AppendArray(x.buf[:0], 2), table), key)
+	x.buf = appendNamed(x.buf[:0], table, key)
 	x.mac.Reset()
 	x.mac.Write(x.buf)
 	x.buf = x.mac.Sum(x.buf[:0])
 	copy(at[:], x.buf)
 	return at, nil
+}
+
+// appendNamed appends what a reference is the digest of.
+func appendNamed(b []byte, table string, key row.Value) []byte {
+	return row.AppendCell(dcbor.AppendText(dcbor.AppendArray(b, 2), table), key)
 }
 
 // errCircle says that paths lead in a circle, which a configuration is checked
@@ -113,10 +119,19 @@ func (x *index) wait(b *recordlog.Batch, at reference, h held) (uint64, *commit.
 
 // note says whose a row is that others may refer to, and links the key of those
 // that have waited for it.
-func (x *index) note(b *recordlog.Batch, at reference, w whose) error {
+func (x *index) note(b *recordlog.Batch, at reference, w whose, most int) error {
 	h, err := x.read(b, at)
 	if err != nil || h.lead == w.lead {
 		return err
+	}
+	if h.lead != (lead{}) {
+		before, _, err := x.follow(b, h.lead, most)
+		if err != nil {
+			return err
+		}
+		if err := moved(b, w.id, before); err != nil {
+			return fmt.Errorf("note whose rows may be another's now: %w", err)
+		}
 	}
 	if h.waiting != 0 {
 		if err := link(b, h.waiting, w.id); err != nil {
@@ -132,6 +147,10 @@ func (x *index) read(b *recordlog.Batch, at reference) (h held, err error) {
 	if err != nil || value == nil {
 		return h, err
 	}
+	return parseHeld(value)
+}
+
+func parseHeld(value []byte) (h held, err error) {
 	r := dcbor.NewReader(value)
 	r.ArrayOf(3)
 	if f := r.Uint(); r.Err() == nil && f != indexFormat {
