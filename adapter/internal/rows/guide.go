@@ -50,21 +50,6 @@ func (g *Guide) Patient(t *tap.Table, cells []row.Value) (owner uint64, err erro
 	}
 	mac := hmac.New(sha256.New, secret[:])
 	mac.Write(appendNamed(nil, m.To, who))
-	return g.follow(reference(mac.Sum(nil)))
-}
-
-// follow goes from row to row until there is an owner.
-func (g *Guide) follow(at reference) (owner uint64, err error) {
-	for range g.mappings {
-		value, err := g.log.Get(referencePrefix + string(at[:]))
-		if err != nil || value == nil {
-			return 0, err
-		}
-		h, err := parseHeld(value)
-		if err != nil || h.waiting != 0 || h.lead.owner != 0 {
-			return h.lead.owner, err
-		}
-		at = h.lead.to
-	}
-	return 0, errCircle
+	owner, _, err = resolve(g.log, lead{to: reference(mac.Sum(nil)[:recordlog.ReferenceSize])}, len(g.mappings))
+	return owner, err
 }

@@ -39,7 +39,7 @@ func link(b *recordlog.Batch, from, to uint64) error {
 
 // moved records that rows under the key of one owner may be another's by now.
 func moved(b *recordlog.Batch, to, from uint64) error {
-	if to == from {
+	if from == 0 || to == from {
 		return nil
 	}
 	name := linkName(movedPrefix, to, from)

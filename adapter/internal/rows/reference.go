@@ -108,6 +108,29 @@ func (x *index) follow(b *recordlog.Batch, l lead, most int) (uint64, *commit.Ow
 	return l.owner, owner, err
 }
 
+// getter reads named state: of a log, or with what a batch changed.
+type getter interface {
+	Get(name string) ([]byte, error)
+}
+
+// resolve goes from row to row until there is an owner, and returns its number; or
+// at a row that is not recorded yet that of all rows that wait for it. Both are 0 if
+// there is none, or too far off for the tables that there are.
+func resolve(log getter, l lead, most int) (owner, waiting uint64, err error) {
+	for n := 0; l.owner == 0 && n < most && l != (lead{}); n++ {
+		value, err := log.Get(referencePrefix + string(l.to[:]))
+		if err != nil || value == nil {
+			return 0, 0, err
+		}
+		h, err := parseHeld(value)
+		if err != nil {
+			return 0, 0, err
+		}
+		l, waiting = h.lead, h.waiting
+	}
+	return l.owner, waiting, nil
+}
+
 // wait returns the owner of rows that refer to a row that is not recorded yet.
 func (x *index) wait(b *recordlog.Batch, at reference, h held) (uint64, *commit.Owner, error) {
 	id, owner, err := b.Owner(recordlog.OwnerName{Kind: recordlog.OwnerReference, Key: at[:]})
@@ -125,11 +148,11 @@ func (x *index) note(b *recordlog.Batch, at reference, w whose, most int) error 
 		return err
 	}
 	if h.lead != (lead{}) {
-		before, _, err := x.follow(b, h.lead, most)
+		before, waiting, err := resolve(b, h.lead, most) // their keys may be destroyed
 		if err != nil {
 			return err
 		}
-		if err := moved(b, w.id, before); err != nil {
+		if err := errors.Join(moved(b, w.id, before), moved(b, w.id, waiting)); err != nil {
 			return fmt.Errorf("note whose rows may be another's now: %w", err)
 		}
 	}
