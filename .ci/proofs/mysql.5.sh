@@ -6,7 +6,7 @@ install_missing
 PATH=$PATH:/usr/sbin:/sbin
 . .ci/bench.sh
 
-bench ./plugins/mysql '^BenchmarkStream$' 1x 5x
+bench ./plugins/mysql '^BenchmarkStream$' 1x 20x
 bench ./crypto/commit '^BenchmarkCommit$' 2000x 500000x
 bench ./adapter '^BenchmarkTapToRecordLog$/^rows-per-transaction=500$' 1x 5x
 bench ./adapter '^BenchmarkUpdateToRecordLog$' 1x 3x

@@ -31,7 +31,11 @@ func (m *memory) image(columns int) []row.Value {
 // written returns what was appended to the memory's text.
 func (m *memory) written(text []byte) []byte {
 	start := len(m.text)
-	m.text = text
+	if cap(text) == cap(m.text) { // in place, of which the garbage collector need not hear
+		m.text = m.text[:len(text)]
+	} else {
+		m.text = text
+	}
 	return text[start:len(text):len(text)]
 }
 
