@@ -239,7 +239,7 @@ func glassKey(member string) []byte { return append([]byte("b/"), member...) }
 // A Disclosure is one use of a grant; it stands in the state under
 // DisclosureKey.
 type Disclosure struct {
-	Manifest     Commitment // SHA-256 of what is sent
+	Manifest     Commitment // SHA-256 of what is sent, sealed
 	Disclosed    Stamp
 	Acknowledged *Stamp // nil until the recipient says that it has it
 }

@@ -44,7 +44,7 @@ type Revocation struct{}
 type Disclosing struct {
 	Number   uint32     // one more than the grant's uses
 	Scope    Commitment // the granted scope, under which it is
-	Manifest Commitment // SHA-256 of what is sent
+	Manifest Commitment // SHA-256 of what is sent, sealed
 }
 
 // An Acknowledging says that the recipient, whose act it is, has what the
