@@ -3,10 +3,13 @@ package adapter
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/config"
+	"github.com/emrbchain/emrbchain/adapter/internal/control/api"
 	"github.com/emrbchain/emrbchain/adapter/internal/peers"
 	"github.com/emrbchain/emrbchain/adapter/internal/search"
 	"github.com/emrbchain/emrbchain/chain/rules"
@@ -29,7 +32,13 @@ type exchange struct {
 	search  *search.Search
 	contact rules.Contact // of this member
 	tls     memberSigner
+
+	mu        sync.Mutex
+	published error // why the contact is not published; nil once it is
 }
+
+// errPublishing is why a contact is not published at first.
+var errPublishing = errors.New("it is being published")
 
 // openPeers reads the keys that other members know this sidecar by. Without that
 // section it speaks to nobody.
@@ -52,7 +61,7 @@ func (s *Sidecar) openPeers() error {
 		recipients[key.Public().ID()] = key
 		contact.Recipients = append(contact.Recipients, key.Public().Bytes())
 	}
-	e := &exchange{contact: contact, tls: memberSigner{tlsKey}}
+	e := &exchange{contact: contact, tls: memberSigner{tlsKey}, published: errPublishing}
 	e.peers, err = peers.New(peers.Options{Self: contact.Member, Key: tlsKey, Directory: directory{s.chain}, Logger: s.options.Logger,
 		Services: map[string]peers.Service{queryService: {MaxBody: search.MaxMessage, PerSecond: queryPerSecond, Burst: queryBurst,
 			AtOnce: queryAtOnce, Handle: func(ctx context.Context, from peers.Member, body []byte) ([]byte, error) {
@@ -138,6 +147,26 @@ func (c callers) Ask(ctx context.Context, member string, body func(search.Peer) 
 	return searchPeer(to), reply, err
 }
 
+func (e *exchange) setPublished(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.published = err
+}
+
+func (s *Sidecar) peersStatus(_ context.Context, out *api.Status) error {
+	e := s.exchange
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out.Peers = &api.PeersStatus{Endpoint: e.contact.Endpoint, Published: e.published == nil}
+	if e.published != nil {
+		out.Peers.Problem = e.published.Error()
+	}
+	return nil
+}
+
 // publishAgain is how long after a failure the contact is published again.
 const publishAgain = 5 * time.Second
 
@@ -148,6 +177,7 @@ func (s *Sidecar) publishContact(ctx context.Context) error {
 		attempt, cancel := context.WithTimeout(ctx, submitTime)
 		_, err := s.chain.client.PublishContact(attempt, s.exchange.contact, s.chain.signer, s.exchange.tls)
 		cancel()
+		s.exchange.setPublished(mended(err))
 		if err == nil {
 			s.options.Logger.Info().Str("event", "contact published").Str("endpoint", s.exchange.contact.Endpoint).
 				Msg("other members know how this sidecar is reached")

@@ -122,6 +122,11 @@ func TestAHospitalFindsAnothersPatient(t *testing.T) {
 	// Everybody has told the chain how it is reached, and read it of the others.
 	client := chain.Client(0)
 	sidecartest.Eventually(t, time.Minute, func(ctx context.Context) error {
+		for _, s := range []*sidecartest.Sidecar{north, south, west} {
+			if status, err := s.Control().Status(ctx); err != nil || !status.Peers.Published {
+				return fmt.Errorf("a contact is not published: %w", err)
+			}
+		}
 		contacts, err := client.Contacts(ctx)
 		if err == nil && len(contacts) != 3 {
 			err = fmt.Errorf("%d contacts", len(contacts))

@@ -21,7 +21,7 @@ const statusTime = 2 * time.Second
 func (s *Sidecar) Status(ctx context.Context) (*api.Status, error) {
 	out := &api.Status{Version: s.options.Version, Started: s.started.UTC(), NotReady: []string{}}
 	for _, fill := range []func(context.Context, *api.Status) error{
-		s.sourceStatus, s.logStatus, s.chainStatus, s.auditStatus, s.patientsStatus} {
+		s.sourceStatus, s.logStatus, s.chainStatus, s.auditStatus, s.patientsStatus, s.peersStatus} {
 		if err := fill(ctx, out); err != nil {
 			return nil, err
 		}

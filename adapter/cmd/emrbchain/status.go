@@ -103,6 +103,9 @@ func statusText(s *api.Status, now time.Time) string {
 	if s.Patients != nil {
 		t.patients(s.Patients)
 	}
+	if s.Peers != nil {
+		t.peers(s.Peers)
+	}
 	if s.OpenFindings > 0 {
 		t.add("findings", "%s OPEN; see emrbchain audit", thousands(s.OpenFindings))
 	} else {
@@ -205,6 +208,15 @@ func (t *lines) patients(p *api.PatientsStatus) {
 	for _, system := range slices.Sorted(maps.Keys(p.Refused)) {
 		t.add("", "%s REFUSED of %s; see emrbchain patient refused", count(p.Refused[system], "identifier"), shown(system))
 	}
+}
+
+func (t *lines) peers(p *api.PeersStatus) {
+	if p.Published {
+		t.add("peers", "reach this sidecar at %s", p.Endpoint)
+		return
+	}
+	t.add("peers", "are NOT TOLD by the chain that they reach this sidecar at %s", p.Endpoint)
+	t.reason("PROBLEM: ", p.Problem)
 }
 
 func (t *lines) audit(a *api.AuditStatus, now time.Time) {

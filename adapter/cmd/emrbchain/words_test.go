@@ -73,6 +73,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 		Chain: api.ChainStatus{ID: "r", Anchored: &api.Anchored{Size: 40_960, Height: 7, Time: at("2026-11-23 09:48:00")}, Backlog: 40,
 			Faulty: 1, Problem: "chain node is unreachable"},
 		Audit: api.AuditStatus{LastVerdict: "findings", LastTime: &last}, OpenFindings: 2,
+		Peers: &api.PeersStatus{Endpoint: "emr.north.example:8471", Problem: "chain node is unreachable"},
 	}
 	const want = `sidecar   NOT READY; version v0.1.0, up 2 d 3 h
           no anchor for 12 minutes
@@ -89,6 +90,8 @@ chain     r, NOT REACHABLE
           40 entries not anchored yet
           tolerates 1 faulty member
 audit     last: findings, 8 h 0 min ago, at 2026-11-23 02:00:00 UTC
+peers     are NOT TOLD by the chain that they reach this sidecar at emr.north.example:8471
+          PROBLEM: chain node is unreachable
 findings  2 OPEN; see emrbchain audit
 `
 	if diff := cmp.Diff(want, statusText(s, at("2026-11-23 10:00:00"))); diff != "" {

@@ -23,3 +23,11 @@ type SearchAnswer struct {
 	Answer string `json:"answer"`
 	Reason string `json:"reason,omitempty"` // of a no that is not final, a refusal or none
 }
+
+// PeersStatus is how this sidecar and those of other members speak to each other.
+type PeersStatus struct {
+	Endpoint string `json:"endpoint"` // by which others reach it
+	// Published says that the chain has that endpoint and this sidecar's keys.
+	Published bool   `json:"published"`
+	Problem   string `json:"problem,omitempty"` // why it does not
+}

@@ -16,6 +16,8 @@ type Status struct {
 	Audit    AuditStatus  `json:"audit"`
 	// Patients is null where nobody is to be found.
 	Patients *PatientsStatus `json:"patients"`
+	// Peers is null where this sidecar speaks to no other member's.
+	Peers *PeersStatus `json:"peers"`
 	// OpenFindings counts the findings that nobody closed yet.
 	OpenFindings uint64 `json:"open_findings"`
 }
