@@ -6,7 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,14 +136,14 @@ func TestAHospitalFindsAnothersPatient(t *testing.T) {
 		}
 		return err
 	})
-	sidecartest.Eventually(t, time.Minute, func(ctx context.Context) error {
-		r, err := south.Control().PatientSearch(ctx, api.PatientSearch{Purpose: "ETREAT",
-			Identifiers: []api.PatientQuery{{System: vid.EnglandNHS, Value: "401 023 2137"}}})
-		if err == nil && (r.Answers[0].Answer != "no" || r.Answers[1].Answer == api.SearchNoAnswer) {
-			err = fmt.Errorf("%+v", r.Answers)
-		}
-		return err
-	})
+	for member, want := range map[string]string{"north": "no", "west": "refused"} {
+		sidecartest.Eventually(t, time.Minute, func(context.Context) error {
+			if got := answersTo(t, south, "401 023 2137", "ETREAT", member); got[member] != want {
+				return fmt.Errorf("%v", got)
+			}
+			return nil
+		})
+	}
 
 	for _, c := range []struct {
 		name, typed, purpose string
@@ -188,11 +191,38 @@ func TestAHospitalFindsAnothersPatient(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := epoch.Root(id)
+	chain.Node(0).Stop()
+	stored := files(t, chain.Home(0))
+	for name, secret := range map[string][]byte{"root": root[:], "identifier": []byte(id.Value()), "identifier as recorded": []byte("943 476 5919"), "local id": []byte("lid1")} {
+		if bytes.Contains(stored, secret) {
+			t.Errorf("the chain holds a patient's %s", name)
+		}
+	}
+	if planted := []byte(strings.Fields(north.Peers)[4]); !bytes.Contains(stored, planted) {
+		t.Errorf("the chain does not seem to hold the endpoint %s: what is not found in it proves nothing", planted)
+	}
 	for _, body := range append(append(queried, asked...), answers...) {
 		if bytes.Contains(body, root[:]) || bytes.Contains(body, []byte(id.Value())) {
 			t.Error("an entry holds a root or an identifier")
 		}
 	}
+}
+
+// files returns the contents of all files below a directory.
+func files(t *testing.T, dir string) (all []byte) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all = append(all, text...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // events returns the bodies of a log's entries of an op.

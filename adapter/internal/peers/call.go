@@ -15,10 +15,12 @@ import (
 // An Error says why a member gave no answer, and what to do.
 type Error struct {
 	Member string
-	// Code is what the member refused with; empty if it was not reached.
-	Code string
-	Err  error
+	Err    error
+	code   string
 }
+
+// Code returns what the member refused with; empty if it was not reached.
+func (e *Error) Code() string { return e.code }
 
 // Error names the member, the reason and the mend.
 func (e *Error) Error() string { return "ask member " + e.Member + ": " + e.Err.Error() }
@@ -100,7 +102,7 @@ func refusal(member, said string) error {
 	case codeBusy:
 		reason = ErrBusy
 	}
-	return &Error{Member: member, Code: said, Err: reason}
+	return &Error{Member: member, Err: reason, code: said}
 }
 
 // unreached tells the reasons apart for which no answer came.

@@ -154,7 +154,7 @@ func TestCallSaysWhyThereIsNoAnswer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := south.Call(t.Context(), c.member, c.service, say(c.body))
 			var refused *peers.Error
-			if !errors.Is(err, c.want) || !errors.As(err, &refused) || refused.Member != c.member || refused.Code != c.code {
+			if !errors.Is(err, c.want) || !errors.As(err, &refused) || refused.Member != c.member || refused.Code() != c.code {
 				t.Errorf("Call = %v, want %v with code %q", err, c.want, c.code)
 			}
 			if err != nil && strings.Contains(err.Error(), "4711") {

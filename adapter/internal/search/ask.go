@@ -135,7 +135,7 @@ func (s *Search) askMember(ctx context.Context, id ID, member string, q *Questio
 		return s.seal(to, e, asked.append(nil))
 	})
 	if err != nil {
-		out.Err = err
+		out.Err = explained(err)
 		return out
 	}
 	a, err := s.read(from, id, reply)

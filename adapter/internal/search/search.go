@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -126,7 +127,7 @@ func (s *Search) rule(member string) Rule {
 }
 
 // A Refusal is why a query is not even answered. The peer is told its code.
-type Refusal struct{ code, reason string }
+type Refusal struct{ code, reason, mend string }
 
 // Error says the reason.
 func (r *Refusal) Error() string { return "query refused: " + r.reason }
@@ -136,14 +137,38 @@ func (r *Refusal) Code() string { return r.code }
 
 // The refusals.
 var (
-	ErrMalformed = &Refusal{"malformed", "it is no sealed query, or was altered or cut on its way"}
-	ErrRecipient = &Refusal{"other-recipient", "it is sealed to a key that this site does not have"}
-	ErrForged    = &Refusal{"forged", "it is not signed by the member that sent it"}
-	ErrContext   = &Refusal{"other-context", "it was made for another chain, another member or another use"}
-	ErrStale     = &Refusal{"stale", "it was made more than 5 minutes ago or ahead by this site's clock"}
-	ErrReplayed  = &Refusal{"replayed", "it was answered before"}
-	ErrTooMany   = &Refusal{"too-many", "the member has asked too often within minutes"}
+	ErrMalformed = &Refusal{"malformed", "it is no sealed query, or was altered or cut on its way",
+		"it cannot read the query: see that both sidecars are of one version"}
+	ErrRecipient = &Refusal{"other-recipient", "it is sealed to a key that this site does not have",
+		"its recipient key is another than the chain says: ask again in a minute, or tell its operator"}
+	ErrForged = &Refusal{"forged", "it is not signed by the member that sent it",
+		"this sidecar signs with another key than the chain has of this member: name the right chain.member_key_file"}
+	ErrContext = &Refusal{"other-context", "it was made for another chain, another member or another use",
+		"it takes the query for one of another chain or to another member: compare chain.id and chain.member on both sides"}
+	ErrStale = &Refusal{"stale", "it was made more than 5 minutes ago or ahead by this site's clock",
+		"the clocks of both hosts are more than 5 minutes apart: set them by NTP"}
+	ErrReplayed = &Refusal{"replayed", "it was answered before", "it has answered this very query before: ask anew"}
+	ErrTooMany  = &Refusal{"too-many", "the member has asked too often within minutes",
+		"this member has asked it too often: ask again in ten minutes"}
 )
+
+func refusals() []*Refusal {
+	return []*Refusal{ErrMalformed, ErrRecipient, ErrForged, ErrContext, ErrStale, ErrReplayed, ErrTooMany}
+}
+
+// explained adds to a peer's refusal of a query what to do about it.
+func explained(err error) error {
+	var coded interface{ Code() string }
+	if !errors.As(err, &coded) {
+		return err
+	}
+	for _, r := range refusals() {
+		if r.code == coded.Code() {
+			return fmt.Errorf("%w; %s", err, r.mend)
+		}
+	}
+	return err
+}
 
 // Errors of Ask.
 var (

@@ -215,6 +215,18 @@ func TestEachRefusalHasItsOwnError(t *testing.T) {
 	}
 }
 
+// Who asks reads what to do, also about a refusal by a code alone.
+func TestTheAskerReadsWhatToDoAboutARefusal(t *testing.T) {
+	w := newWorld()
+	south := w.add(t, "south", seal.P256, nil)
+	north := w.add(t, "north", seal.P256, treatment(9))
+	north.options.Now = func() time.Time { return w.now.Add(time.Hour) }
+	a, err := south.Search.Ask(t.Context(), Question{Roots: []Root{root(1)}, Purpose: "TREAT"})
+	if err != nil || !errors.Is(a.Answers[0].Err, ErrStale) || !strings.Contains(a.Answers[0].Err.Error(), "set them by NTP") {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 // No byte of a query can be changed, and none of an answer either.
 func TestWhatIsAlteredOnItsWayIsRefused(t *testing.T) {
 	w := newWorld()

@@ -96,6 +96,9 @@ func (c *Chain) Start(i int) {
 // Node returns the process of validator i.
 func (c *Chain) Node(i int) *Process { return c.nodes[i] }
 
+// Home is the directory of validator i.
+func (c *Chain) Home(i int) string { return c.homes[i] }
+
 // RPC returns where validator i listens for sidecars.
 func (c *Chain) RPC(i int) string {
 	c.t.Helper()
