@@ -40,6 +40,18 @@ const (
 	Unmerge Op = 29
 	Patient Op = 30
 
+	// Officer puts an officer's public key on record. The ops that follow carry an
+	// order that such a key has signed elsewhere: Erase destroys a patient's keys,
+	// Correct says that findings of a row are a correction, Hold and Release keep a
+	// patient from being erased, until released.
+	Officer Op = 32
+	Erase   Op = 33
+	Correct Op = 34
+	Hold    Op = 35
+	Release Op = 36
+	// Rotate says that all owner keys were wrapped anew, by another wrapping key.
+	Rotate Op = 37
+
 	// Query says that this member asked others for a patient, Answers what they
 	// said; Queried that another asked, and what it was told.
 	Query   Op = 40
@@ -51,7 +63,8 @@ var opNames = map[Op]string{Insert: "insert", Update: "update", Delete: "delete"
 	Break: "break", Schema: "schema", Audit: "audit", Start: "start", GapChange: "gap change", Consequence: "consequence",
 	LateEntry: "late entry", AfterFinal: "changed after final", Pause: "pause", Resume: "resume",
 	Merge: "merge", Unmerge: "unmerge", Patient: "patient",
-	Query: "query", Answers: "answers", Queried: "queried"}
+	Query: "query", Answers: "answers", Queried: "queried",
+	Officer: "officer", Erase: "erase", Correct: "correct", Hold: "hold", Release: "release", Rotate: "rotate"}
 
 // String returns the op's name.
 func (o Op) String() string {

@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/rows"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
@@ -193,7 +195,8 @@ func (a *applier) put(c *tap.Change) error {
 	if err != nil {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
-	if equal, err := a.comparer.Matches(e, c.Table, c.After); err != nil || equal && rows.SameColumns(e, c.Table) {
+	equal, err := a.comparer.Matches(e, c.Table, c.After)
+	if err != nil && !errors.Is(err, recordlog.ErrKeyLost) || equal && rows.SameColumns(e, c.Table) {
 		return err
 	}
 	return a.record(c, commit.Update, key, c.After)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/emrbchain/emrbchain/adapter/internal/clinical"
@@ -126,7 +127,11 @@ func (j *judged) sameDate() (bool, error) {
 	for i, c := range j.before.Header.Columns {
 		if c.Name == j.rules.Date {
 			cells := rows.Project(j.Table, j.Cells, j.before.Header.Columns)
-			return j.comparer.Holds(j.before, i, cells[i])
+			same, err := j.comparer.Holds(j.before, i, cells[i])
+			if errors.Is(err, recordlog.ErrKeyLost) {
+				return true, nil // nothing can be said
+			}
+			return same, err
 		}
 	}
 	return true, nil // it had none that could have been moved
@@ -155,6 +160,9 @@ func (j *judged) judgeFinal(leaf uint64) error {
 	done := "deleted the row"
 	if cells := j.updated(); cells != nil {
 		d, err := j.comparer.Differences(j.before, j.Table, cells, leaf)
+		if errors.Is(err, recordlog.ErrKeyLost) {
+			return nil
+		}
 		if err != nil || d.State != rows.Differs || j.rules.Final.MayAllChange(d.Columns) {
 			return err
 		}
@@ -164,6 +172,9 @@ func (j *judged) judgeFinal(leaf uint64) error {
 	now := j.batch.Time()
 	known := clinical.Reading{Table: j.Table, Cells: [][]row.Value{j.Cells, j.change.Before}}
 	why, err := j.rules.SaysFinal(j.comparer, j.before, known, j.arrival.earliest(now))
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return nil
+	}
 	if err != nil || why == "" {
 		return err
 	}

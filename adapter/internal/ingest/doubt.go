@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -269,6 +270,9 @@ func (f *follower) explains(d *doubt) (bool, error) {
 	c.Accept(f.book)
 	if d.before != nil {
 		found, err := c.Differences(e, d.table, d.before, d.leaf)
+		if errors.Is(err, recordlog.ErrKeyLost) {
+			return true, nil // nothing can be said any more; audits tell why
+		}
 		if err != nil || found.State != rows.Equal {
 			return false, err
 		}
@@ -278,6 +282,9 @@ func (f *follower) explains(d *doubt) (bool, error) {
 	if err == nil && !gone.Equal && (moved != nil || f.overtaken(d)) { // it may have gone later, and before it was found
 		now := f.batch.Next()
 		gone, _, err = c.Gone(e, recordlog.Window{From: now, To: now})
+	}
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return true, nil
 	}
 	if err != nil || !gone.Equal {
 		return false, err

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -196,6 +197,9 @@ func (a *applier) checkBefore(c *tap.Change) error {
 		return fmt.Errorf("read the row's last version: %w", err)
 	}
 	d, err := a.comparer.Differences(e, c.Table, c.Before, a.batch.Next())
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return nil // nothing can be said; audits tell why
+	}
 	if err != nil || d.State == rows.Equal {
 		return err
 	}
@@ -215,6 +219,9 @@ func (a *applier) checkBefore(c *tap.Change) error {
 func (a *applier) renamed(c *tap.Change, held recordlog.Head) (bool, error) {
 	next := a.batch.Next()
 	former, err := a.comparer.Former(c.Table, c.Before, recordlog.Window{From: next, To: next})
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return false, nil
+	}
 	if err != nil || !former.Former || former.State != rows.Equal {
 		return false, err
 	}
@@ -245,6 +252,9 @@ func (a *applier) checkAbsent(c *tap.Change) error {
 	}
 	next := a.batch.Next()
 	m, moved, err := a.comparer.Gone(e, recordlog.Window{From: next, To: next})
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

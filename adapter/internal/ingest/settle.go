@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -245,6 +246,9 @@ func (s *session) settleRows(ctx context.Context, table string, size uint64, r *
 			return err
 		}
 		concerned, one, err := comparer.Concerned(e, size)
+		if errors.Is(err, recordlog.ErrKeyLost) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -265,6 +269,9 @@ func (s *session) settleRows(ctx context.Context, table string, size uint64, r *
 			return err
 		}
 		concerned, _, err := comparer.Concerned(e, size)
+		if errors.Is(err, recordlog.ErrKeyLost) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

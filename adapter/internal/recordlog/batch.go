@@ -28,6 +28,8 @@ type Batch struct {
 	named   map[string][]byte
 	owners  map[string]*heldOwner    // made by this batch
 	made    map[uint64]*commit.Owner // the same, by their numbers
+	heirs   map[uint64]*heldOwner    // given by this batch, by whom they follow
+	erased  []uint64                 // owners whose keys it destroys
 	index   tmdb.Batch
 	open    *group   // gathers entries; nil if none waits
 	running []*group // are committed to, the oldest first
@@ -51,6 +53,7 @@ func newBatch(l *Log) *Batch {
 		named:   map[string][]byte{},
 		owners:  map[string]*heldOwner{},
 		made:    map[uint64]*commit.Owner{},
+		heirs:   map[uint64]*heldOwner{},
 		index:   l.index.db.NewBatch(),
 	}
 }

@@ -28,6 +28,7 @@ const (
 	prefixSchema = 's' // u32 number: a column list
 	prefixTable  = 't' // u32 number: a table's name
 	prefixWrap   = 'w' // u64 owner: its wrapped key
+	prefixHeir   = 'x' // u64 owner whose key is gone: the owner that follows it
 )
 
 const (
@@ -178,6 +179,10 @@ func numbered(prefix byte, n uint32) []byte {
 
 func wrapKey(owner uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefixWrap}, owner)
+}
+
+func heirKey(owner uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixHeir}, owner)
 }
 
 func namedKey(name string) []byte { return append([]byte{prefixNamed}, name...) }

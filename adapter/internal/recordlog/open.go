@@ -158,6 +158,7 @@ func newLog(dir string, f format, o Options) *Log {
 	l.index = &index{path: indexPath(dir)}
 	l.writer.owners = newCache[string, *heldOwner](writerOwners)
 	l.keys.keys = newCache[uint64, [commit.KeySize]byte](readerOwners)
+	l.keys.gone = map[uint64]bool{}
 	return l
 }
 

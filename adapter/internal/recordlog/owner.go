@@ -51,6 +51,7 @@ const (
 type keyCache struct {
 	mu   sync.Mutex
 	keys cache[uint64, [commit.KeySize]byte]
+	gone map[uint64]bool // destroyed since the log was opened, so never kept again
 }
 
 // append appends the index key of the owner's number.
@@ -144,16 +145,31 @@ func (b *Batch) findOwner(indexKey []byte) (*heldOwner, error) {
 	if id == 0 {
 		return b.makeOwner(indexKey)
 	}
-	key, err := b.log.unwrap(id)
+	id, owner, err := b.Heir(id)
 	if err != nil {
 		return nil, err
 	}
-	h := &heldOwner{id, commit.NewOwner(&key)}
-	b.log.writer.owners.put(string(indexKey), h)
+	h := &heldOwner{id, owner}
+	if id <= b.base.owners {
+		b.log.writer.owners.put(string(indexKey), h)
+	} else {
+		b.owners[string(indexKey)] = h // an heir that this batch makes
+	}
 	return h, nil
 }
 
 func (b *Batch) makeOwner(indexKey []byte) (*heldOwner, error) {
+	h, err := b.newOwner()
+	if err != nil {
+		return nil, err
+	}
+	b.put(indexKey, dcbor.AppendUint(nil, h.id))
+	b.owners[string(indexKey)] = h
+	return h, nil
+}
+
+// newOwner makes an owner that has no name yet.
+func (b *Batch) newOwner() (*heldOwner, error) {
 	if b.log.options.Wrapping == nil {
 		return nil, fmt.Errorf("make owner key: no wrapping key was given")
 	}
@@ -167,16 +183,15 @@ func (b *Batch) makeOwner(indexKey []byte) (*heldOwner, error) {
 		return nil, fmt.Errorf("wrap owner key: %w", err)
 	}
 	b.state.owners = id
-	b.put(indexKey, dcbor.AppendUint(nil, id))
 	b.put(wrapKey(id), wrapped)
 	h := &heldOwner{id, commit.NewOwner(&key)}
-	b.owners[string(indexKey)] = h
 	b.made[id] = h.owner
 	return h, nil
 }
 
 // OwnerKey returns an owner's key, for one goroutine's use. ErrKeyLost says
-// that the wrapped key is gone, or that this wrapping key does not open it.
+// that the wrapped key is gone or was destroyed, or that this wrapping key does
+// not open it.
 func (l *Log) OwnerKey(id uint64) (*commit.Owner, error) {
 	l.keys.mu.Lock()
 	key, ok := l.keys.keys.get(id)
@@ -189,12 +204,22 @@ func (l *Log) OwnerKey(id uint64) (*commit.Owner, error) {
 		return nil, err
 	}
 	l.keys.mu.Lock()
+	defer l.keys.mu.Unlock()
+	if l.keys.gone[id] {
+		return nil, fmt.Errorf("%w: that of owner %d was destroyed", ErrKeyLost, id)
+	}
 	l.keys.keys.put(id, key)
-	l.keys.mu.Unlock()
 	return commit.NewOwner(&key), nil
 }
 
+// unwrap opens an owner's key. Of one that has an heir it does not, whatever
+// stands in the index: somebody may have put it back.
 func (l *Log) unwrap(id uint64) (key [commit.KeySize]byte, err error) {
+	if heir, err := l.heir(id); err != nil {
+		return key, err
+	} else if heir.owner != 0 {
+		return key, fmt.Errorf("%w: owner %d has none any more", ErrKeyLost, id)
+	}
 	wrapped, err := l.get(wrapKey(id))
 	if err != nil {
 		return key, err

@@ -48,12 +48,11 @@ func (b *Batch) OwnerKey(id uint64) (*commit.Owner, error) {
 }
 
 // OwnerOf returns whose key an entry was committed under, to commit the row's
-// next version under the same.
+// next version under the same, or under that of the owner that follows it.
 func (b *Batch) OwnerOf(index uint64) (id uint64, o *commit.Owner, err error) {
 	e, err := b.Entry(index)
 	if err != nil {
 		return 0, nil, err
 	}
-	o, err = b.OwnerKey(e.Owner)
-	return e.Owner, o, err
+	return b.Heir(e.Owner)
 }

@@ -280,8 +280,21 @@ func TestLostOwnerKeysAreSaid(t *testing.T) {
 	if _, err := l.OwnerKey(1); !errors.Is(err, ErrKeyLost) {
 		t.Errorf("wrapped key gone: %v", err)
 	}
-	if err := l.Update(func(b *Batch) error { _, _, err := b.Owner(patient(0)); return err }); !errors.Is(err, ErrKeyLost) {
+	before, err := l.Entry(0)
+	must(t, err)
+	// Work goes on under another key; what the lost one opened stays closed.
+	must(t, l.Update(func(b *Batch) error {
+		id, _, err := b.Heir(1)
+		if err == nil && id == 1 {
+			t.Error("a lost key has no heir")
+		}
+		return err
+	}))
+	if _, err := l.OwnerKey(1); before.Owner != 1 || !errors.Is(err, ErrKeyLost) {
 		t.Errorf("owner whose key is gone: %v", err)
+	}
+	if _, ok, err := l.Destroyed(1); ok || err != nil {
+		t.Errorf("a lost key is told as destroyed: %v", err)
 	}
 }
 

@@ -97,6 +97,9 @@ func (l *Log) publish(b *Batch) error {
 	for key, h := range b.owners {
 		l.writer.owners.put(key, h)
 	}
+	if len(b.erased) > 0 {
+		l.forget(b.erased)
+	}
 	if err := l.writeAck(b.state); err != nil {
 		// The batch stands. But without its mark a later loss might go
 		// unnoticed, so no further one is taken.

@@ -104,8 +104,7 @@ func (x *index) follow(b *recordlog.Batch, l lead, most int) (uint64, *commit.Ow
 	if l.owner == 0 {
 		return 0, nil, errCircle
 	}
-	owner, err := b.OwnerKey(l.owner)
-	return l.owner, owner, err
+	return b.Heir(l.owner)
 }
 
 // getter reads named state: of a log, or with what a batch changed.

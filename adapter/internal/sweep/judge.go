@@ -28,8 +28,7 @@ func (s *sweep) judge(d *Deviation) (rest, error) {
 	}
 	c, err := s.comparer.Compare(d.Table, d.Cells, d.Window)
 	if errors.Is(err, recordlog.ErrKeyLost) {
-		d.Kind, d.Latest = Lost, c.Entry
-		return deviates, nil
+		return s.judgeLost(d)
 	}
 	if err != nil {
 		return deviates, err
@@ -84,6 +83,9 @@ func (s *sweep) judgeHot(d *Deviation) error {
 		return s.judgeOlder(d, rows.Resurrected)
 	}
 	c, err := s.comparer.Differences(d.Latest, d.Table, d.Cells, d.Window.To)
+	if errors.Is(err, recordlog.ErrKeyLost) {
+		return nil
+	}
 	if err != nil || c.State != rows.Differs {
 		return err
 	}
@@ -167,7 +169,43 @@ func (s *sweep) judgeAbsent(d *Deviation) (rest, error) {
 		return stillHot, nil
 	}
 	d.Kind, d.Latest, d.First = Deleted, e, head.First
+	if d.Erasure, err = s.erased(d, e); err != nil || d.Kind == Erased {
+		return deviates, err
+	}
 	return s.judgeGone(d)
+}
+
+// judgeLost judges a row of whose versions one is not open any more. Its latest
+// decides: if that is open, another version was in question, which a later reading
+// need not look at.
+func (s *sweep) judgeLost(d *Deviation) (rest, error) {
+	d.Kind = Lost
+	head, known, err := s.log.Head(d.Table.Name, d.Key)
+	if err != nil || !known {
+		return deviates, err
+	}
+	s.seen.Add(head.First)
+	if d.Latest, err = s.log.Entry(head.Index); err != nil {
+		return deviates, err
+	}
+	d.First = head.First
+	if d.Erasure, err = s.erased(d, d.Latest); err != nil || d.Kind == Erased {
+		return deviates, err
+	}
+	if _, err := s.log.OwnerKey(d.Latest.Owner); err == nil {
+		return stillHot, nil
+	}
+	return deviates, nil
+}
+
+// erased makes a deviation one of an erased row if the log says that the key of a
+// version was destroyed, and returns where it does.
+func (s *sweep) erased(d *Deviation, e *recordlog.Entry) (leaf uint64, err error) {
+	leaf, ok, err := s.log.Destroyed(e.Owner)
+	if err == nil && ok {
+		d.Kind = Erased
+	}
+	return leaf, err
 }
 
 // newer reports whether the log knows more of a row by now than its read saw. It
@@ -269,7 +307,7 @@ func (s *sweep) judgeUnfit(keys [][]byte) error {
 			return err
 		}
 		if rest != atRest {
-			s.result.Deviations = append(s.result.Deviations, d)
+			s.add(d)
 		}
 	}
 	return nil

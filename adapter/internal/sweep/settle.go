@@ -94,8 +94,16 @@ func (s *sweep) judgeAll(keys [][]row.Value, chunk tap.Chunk, w recordlog.Window
 					return nil, err
 				}
 			}
-			s.result.Deviations = append(s.result.Deviations, d)
+			s.add(d)
 		}
 	}
 	return hot, nil
+}
+
+func (s *sweep) add(d Deviation) {
+	if d.Kind == Erased {
+		s.result.Erased = append(s.result.Erased, d)
+		return
+	}
+	s.result.Deviations = append(s.result.Deviations, d)
 }

@@ -63,6 +63,7 @@ type Log interface {
 	NewReader() *recordlog.Reader
 	Size() uint64
 	Heads(ctx context.Context, table string, fn func(key []byte, h recordlog.Head) error) error
+	Destroyed(owner uint64) (leaf uint64, ok bool, err error)
 }
 
 // Options of a sweep.
@@ -96,6 +97,7 @@ const (
 	Stale                // as an older version
 	Busy                 // changed faster than it could be read
 	Lost                 // the key that opens its versions is gone
+	Erased               // that key was destroyed, as an entry of the log says
 	Kept                 // as its latest version, though the source told that it is not
 	Pending              // as the source told, which is not in its versions yet
 )
@@ -123,6 +125,7 @@ type Deviation struct {
 	Columns []string         // Altered: names of the columns that differ
 	Present []commit.Digest  // Altered: digests of all columns as read, under Latest's salts
 	Window  recordlog.Window // of the reading that decided
+	Erasure uint64           // Erased: leaf of that entry
 	moved   [][]row.Value    // keys that the row may have instead, and was not looked for at
 }
 
@@ -147,6 +150,7 @@ type Result struct {
 	Told       uint64 // rows that are as the source told, and not as their version
 	Known      uint64 // live rows in the log when it ended
 	Deviations []Deviation
+	Erased     []Deviation // rows whose latest version's key was destroyed, there or not
 	// NewestIntact is the highest leaf index among the versions found intact.
 	NewestIntact uint64
 	AnyIntact    bool
