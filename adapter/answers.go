@@ -42,6 +42,12 @@ func (a anchors) Covering(leaf uint64) (findings.Moment, bool, error) {
 	return findings.Moment{Time: after.Time, Height: after.Height}, ok, err
 }
 
+// Before returns the size of the newest anchor that does not cover a leaf.
+func (a anchors) Before(leaf uint64) (uint64, error) {
+	before, _, _, err := a.anchoring.Around(leaf)
+	return before.Size, err
+}
+
 // keyColumns describes a table's key for people to write.
 func (s *Sidecar) keyColumns(ctx context.Context, table string) ([]rowkey.Column, error) {
 	columns, err := s.ingest.KeyColumns(table)

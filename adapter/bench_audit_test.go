@@ -44,6 +44,8 @@ type unanchored struct{}
 
 func (unanchored) Last() (size uint64, at verdicts.Moment, err error) { return 0, at, nil }
 
+func (unanchored) Before(uint64) (uint64, error) { return 0, nil }
+
 func (unanchored) Covering(uint64) (at verdicts.Moment, ok bool, err error) { return at, false, nil }
 
 // selectAll reads every row through a prepared statement and drops it.

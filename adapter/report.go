@@ -22,7 +22,7 @@ const (
 func (s *Sidecar) describe(ctx context.Context, r *audit.Report, since *time.Time) (*api.AuditReport, error) {
 	out := &api.AuditReport{Verdict: verdictIntact, Counts: make(map[string]uint64, len(r.Counts)),
 		Covered:  api.Covered{Tables: []api.CoveredTable{}, NotCovered: []api.NotCovered{}},
-		Findings: []api.Finding{}}
+		Findings: []api.Finding{}, Authorised: []api.Finding{}}
 	for verdict, n := range r.Counts {
 		out.Counts[string(verdict)] = n
 	}
@@ -40,6 +40,13 @@ func (s *Sidecar) describe(ctx context.Context, r *audit.Report, since *time.Tim
 			return nil, err
 		}
 		out.Findings = append(out.Findings, described)
+	}
+	for _, f := range r.Authorised {
+		described, err := s.describeFinding(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		out.Authorised = append(out.Authorised, described)
 	}
 	switch {
 	case len(out.Findings) > 0:

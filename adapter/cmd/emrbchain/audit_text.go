@@ -20,6 +20,12 @@ func auditText(r *api.AuditReport) string {
 	for i := range r.Findings {
 		b.WriteString("\n" + findingText(i+1, &r.Findings[i]))
 	}
+	if len(r.Authorised) > 0 {
+		b.WriteString("\nOrdered by officers, and no findings:\n")
+	}
+	for i := range r.Authorised {
+		b.WriteString("\n" + findingText(i+1, &r.Authorised[i]))
+	}
 	b.WriteString("\n" + coverageText(r) + claimText(r))
 	return b.String()
 }

@@ -23,7 +23,7 @@ const (
 func ground() []string {
 	return []string{"adapter/internal/rows", "adapter/internal/recordlog", "adapter/internal/evidence",
 		"adapter/internal/findings", "adapter/internal/sweep", "adapter/internal/cause",
-		"adapter/internal/clinical"}
+		"adapter/internal/clinical", "adapter/internal/authority"}
 }
 
 // stages are the steps of the data's ways.

@@ -21,6 +21,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/findings"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
+	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/row"
 )
 
@@ -44,6 +45,9 @@ type Anchors interface {
 	// Covering returns the moment of the oldest anchor that covers a leaf, and
 	// whether there is one.
 	Covering(leaf uint64) (at findings.Moment, ok bool, err error)
+	// Before returns the size of the newest anchor that does not cover a leaf; 0 if
+	// there is none.
+	Before(leaf uint64) (size uint64, err error)
 }
 
 // ErrTable says that an audit was asked for of a table that is not tapped.
@@ -55,8 +59,10 @@ type Options struct {
 	// Patience is how long an audit waits for a table that is being taken in or
 	// verified; 0 means a minute.
 	Patience time.Duration
-	Logger   zerolog.Logger
-	Now      func() time.Time
+	// Secret is the log's, of authority.RowDigest.
+	Secret [commit.KeySize]byte
+	Logger zerolog.Logger
+	Now    func() time.Time
 }
 
 // Auditor audits one source against one log.
@@ -105,6 +111,9 @@ type Report struct {
 	Covered        []Coverage
 	Counts         map[findings.Verdict]uint64 // of rows
 	Findings       []findings.Finding          // all that are open in the tables asked for
+	// Authorised are not findings, since officers ordered them: those that are
+	// corrections, and for each table and order how many rows were erased.
+	Authorised []findings.Finding
 	// NotCovered are rows that changed too fast to be judged.
 	NotCovered []findings.Finding
 	Entry      uint64 // leaf of this audit in the log
@@ -141,7 +150,7 @@ func (r *Report) ProtectedSince() int64 {
 // Run audits and enters the outcome in the log.
 func (a *Auditor) Run(ctx context.Context, q Request) (*Report, error) {
 	p := &pass{Auditor: a, report: &Report{Started: a.now(), Counts: make(map[findings.Verdict]uint64)},
-		intact: make(leaves), listed: make(leaves), whole: len(q.Tables) == 0}
+		authorised: newAuthorised(), intact: make(leaves), listed: make(leaves), whole: len(q.Tables) == 0}
 	if err := p.sweepAll(ctx, q); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -159,7 +168,8 @@ func (a *Auditor) now() int64 { return a.options.Now().UnixMilli() }
 // pass is one run of an audit.
 type pass struct {
 	*Auditor
-	report  *Report
+	report *Report
+	authorised
 	results []*sweep.Result
 	lost    []findings.Finding // of tables that were covered once
 	failed  error              // of the first table that could not be read
@@ -291,6 +301,7 @@ func (p *pass) again(ctx context.Context, r *sweep.Result, o sweep.Options) erro
 		return err
 	}
 	r.Deviations, r.Intact = append(kept, second.Deviations...), r.Intact+second.Intact
+	r.Erased = append(r.Erased, second.Erased...)
 	r.NewestIntact, r.AnyIntact = max(r.NewestIntact, second.NewestIntact), r.AnyIntact || second.AnyIntact
 	return nil
 }

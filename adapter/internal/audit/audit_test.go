@@ -61,6 +61,9 @@ func (c *clinic) Last() (uint64, findings.Moment, error) {
 	return c.anchored, findings.Moment{Time: 5, Height: 6}, nil
 }
 
+// Before implements audit.Anchors.
+func (c *clinic) Before(uint64) (uint64, error) { return 0, nil }
+
 // Covering implements audit.Anchors.
 func (c *clinic) Covering(leaf uint64) (findings.Moment, bool, error) {
 	return findings.Moment{Time: time.Now().UnixMilli(), Height: 6}, leaf < c.anchored, nil

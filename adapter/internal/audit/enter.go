@@ -55,15 +55,20 @@ func (p *pass) collect(found []findings.Finding) error {
 	}
 	held := make(map[string]bool)
 	err := findings.Each(p.log, func(f *findings.Finding) error {
-		if asked[f.Table] {
-			p.report.Findings = append(p.report.Findings, *f)
-			held[f.ID()] = true
+		if !asked[f.Table] {
+			return nil
 		}
-		return nil
+		held[f.ID()] = true
+		settled, err := p.settled(f)
+		if err == nil && !settled {
+			p.report.Findings = append(p.report.Findings, *f)
+		}
+		return err
 	})
 	if err != nil {
 		return err
 	}
+	p.listErased()
 	for _, f := range found {
 		if !held[f.ID()] {
 			p.report.Findings = append(p.report.Findings, f)

@@ -35,8 +35,16 @@ func (p *pass) judgeAll() ([]findings.Finding, error) {
 				p.report.Counts[findings.NotCovered]++
 				continue
 			}
+			if _, err := p.corrected(&f, d); err != nil {
+				return nil, err
+			}
 			found = append(found, f)
 		}
+		erased, err := p.judgeErased(r)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, erased...)
 	}
 	return found, nil
 }
@@ -166,13 +174,20 @@ func (p *pass) anchored(at int64, leaf uint64) (findings.Moment, error) {
 // does not. Nothing is entered in the log.
 func (a *Auditor) Row(ctx context.Context, table string, key []row.Value) (*findings.Finding, error) {
 	result, err := sweep.Keys(ctx, a.source, a.log, table, [][]row.Value{key}, sweep.Options{Book: a.source.Book()})
+	p := &pass{Auditor: a, report: &Report{}, authorised: newAuthorised()}
+	if err == nil && len(result.Erased) > 0 {
+		return p.rowErased(result.Erased[0])
+	}
 	if err != nil || len(result.Deviations) == 0 || result.Deviations[0].Kind == sweep.Pending {
 		return nil, err
 	}
-	p := &pass{Auditor: a, report: &Report{}}
 	f, err := p.judge(result.Deviations[0], sweep.Cut{}, false)
 	if err != nil {
 		return nil, err
 	}
-	return &f, nil
+	words, err := p.corrected(&f, result.Deviations[0])
+	if err == nil && words != "" {
+		f = asCorrected(f, words)
+	}
+	return &f, err
 }

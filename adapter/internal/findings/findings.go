@@ -20,11 +20,14 @@ import (
 // Verdict is what is said of a row, in the words that people read.
 type Verdict string
 
-// The verdicts. The first three are not findings.
+// The verdicts. Those down to Corrected are not findings.
 const (
 	Intact         Verdict = "intact"
 	NotYetAnchored Verdict = "not yet anchored"
 	NotCovered     Verdict = "not covered"
+	// So are these: an officer ordered it.
+	Erased    Verdict = "erased (authorised)"
+	Corrected Verdict = "corrected (authorised)"
 
 	Altered        Verdict = "altered"
 	Deleted        Verdict = "deleted"
@@ -86,11 +89,17 @@ func (f *Finding) ID() string { return f.name() }
 // name is where a finding stands in the named state.
 func (f *Finding) name() string {
 	b := dcbor.AppendText([]byte(rowPrefix(f.Table, f.Key)), string(f.Verdict))
+	found := f.PresentDigest()
+	return string(dcbor.AppendBytes(dcbor.AppendUint(b, f.Leaf), found[:]))
+}
+
+// PresentDigest is SHA-256 over the digests of the values found.
+func (f *Finding) PresentDigest() [sha256.Size]byte {
 	found := sha256.New()
 	for i := range f.Present {
 		found.Write(f.Present[i][:]) // never fails
 	}
-	return string(dcbor.AppendBytes(dcbor.AppendUint(b, f.Leaf), found.Sum(nil)))
+	return [sha256.Size]byte(found.Sum(nil))
 }
 
 func rowPrefix(table string, key []byte) string {

@@ -71,8 +71,11 @@ type AuditReport struct {
 	Covered        Covered           `json:"covered"`
 	Counts         map[string]uint64 `json:"counts"` // rows by verdict
 	Findings       []Finding         `json:"findings"`
-	Checkpoint     *Checkpoint       `json:"checkpoint"` // of the log as audited
-	Chain          *Moment           `json:"chain"`      // of the anchor that covers it; nil if none yet
+	// Authorised are no findings, for an officer ordered them: corrections, and per
+	// table and order how many rows were erased. Detail says who ordered it and why.
+	Authorised []Finding   `json:"authorised"`
+	Checkpoint *Checkpoint `json:"checkpoint"` // of the log as audited
+	Chain      *Moment     `json:"chain"`      // of the anchor that covers it; nil if none yet
 }
 
 // AuditRequest asks for an audit.
