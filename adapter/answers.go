@@ -153,6 +153,8 @@ func (s *Sidecar) Prove(ctx context.Context, q api.ProveRequest) ([]byte, error)
 	switch {
 	case errors.Is(err, prove.ErrUnknownRow):
 		return nil, api.NewProblem(http.StatusNotFound, "the log has no such row or version", "check table and key")
+	case errors.Is(err, recordlog.ErrKeyLost):
+		return nil, s.whyLost(q.Table, key, q.Version, err)
 	case errors.Is(err, prove.ErrNotAnchored), errors.Is(err, prove.ErrNotAudited):
 		return nil, api.NewProblem(http.StatusConflict, err.Error(), "")
 	case err != nil:

@@ -26,6 +26,7 @@ import (
 	"github.com/emrbchain/emrbchain/adapter/internal/sweep"
 	"github.com/emrbchain/emrbchain/chain/client"
 	"github.com/emrbchain/emrbchain/chain/rules"
+	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/keys"
 	"github.com/emrbchain/emrbchain/plugins/host"
 )
@@ -63,9 +64,11 @@ type Sidecar struct {
 	supervisor *host.Supervisor
 
 	mu        sync.Mutex
-	auditErr  error      // why the last audit could not be completed; nil if it was
-	nextAudit time.Time  // by the process's own clock, which nobody sets
-	auditing  sync.Mutex // one audit at a time
+	auditErr  error                // why the last audit could not be completed; nil if it was
+	nextAudit time.Time            // by the process's own clock, which nobody sets
+	auditing  sync.Mutex           // one audit at a time
+	ordering  sync.Mutex           // one order at a time
+	secret    [commit.KeySize]byte // of authority.RowDigest
 }
 
 // Run runs a sidecar until ctx ends or it cannot go on.
@@ -114,7 +117,8 @@ func New(c *config.Config, o Options) (*Sidecar, error) {
 		_ = s.log.Close() // the first error tells why
 		return nil, err
 	}
-	s.auditor = audit.New(s.log, s.ingest, anchors{s.log, s.anchoring}, audit.Options{ChunkRows: c.Audit.ChunkRows, Logger: o.Logger, Now: o.Now})
+	s.auditor = audit.New(s.log, s.ingest, anchors{s.log, s.anchoring}, audit.Options{ChunkRows: c.Audit.ChunkRows,
+		Secret: s.secret, Logger: o.Logger, Now: o.Now})
 	s.supervisor = host.NewSupervisor(s.hostOptions(), host.Backoff{})
 	return s, nil
 }
@@ -146,12 +150,18 @@ func (s *Sidecar) checkWrapping() error {
 	err := s.recordStart()
 	if errors.Is(err, recordlog.ErrKeyLost) {
 		return config.NewError("log.wrapping_key_file", "is not the key that wraps the owner keys of the store in "+
-			s.config.Log.Directory, "configure the key that init made for it")
+			s.config.Log.Directory, "configure the key that is in use; if emrbchain keys rotate was cut off, run it again")
 	}
 	if err != nil {
 		s.options.Logger.Error().Str("event", "start not recorded").Err(err).Msg("the record log takes nothing")
+		return nil
 	}
-	return nil
+	back, err := s.log.DestroyAgain()
+	if back > 0 {
+		s.options.Logger.Error().Str("event", "destroyed keys were put back").Int("keys", back).Err(err).
+			Msg("somebody put keys of erased patients into the store; they were destroyed again")
+	}
+	return err
 }
 
 // lockPatience is how long a store may still be held by a sidecar that is just

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/emrbchain/emrbchain/adapter/internal/authority"
 	"github.com/emrbchain/emrbchain/adapter/internal/recordlog"
 	"github.com/emrbchain/emrbchain/crypto/commit"
 	"github.com/emrbchain/emrbchain/crypto/dcbor"
@@ -28,7 +29,12 @@ func (s *Sidecar) recordStart() error {
 		body = dcbor.AppendText(body, t.Name)
 	}
 	return s.log.Update(func(b *recordlog.Batch) error {
-		_, err := b.AppendEvent(commit.Start, body)
-		return err
+		if _, err := b.AppendEvent(commit.Start, body); err != nil {
+			return err
+		}
+		if s.secret, err = b.Secret(authority.SecretPurpose); err != nil {
+			return err
+		}
+		return b.NoteWrapping()
 	})
 }

@@ -108,10 +108,28 @@ func (s *Sidecar) logStatus(_ context.Context, out *api.Status) error {
 	if err := s.log.Err(); err != nil {
 		out.NotReady = append(out.NotReady, "the record log takes nothing more: "+err.Error())
 	}
-	return findings.Each(s.log, func(*findings.Finding) error {
-		out.OpenFindings++
-		return nil
+	if err := s.wrappingStatus(out); err != nil {
+		return err
+	}
+	return findings.Each(s.log, func(f *findings.Finding) error {
+		c, _, err := s.orders().Corrected(f)
+		if err == nil && c == nil {
+			out.OpenFindings++
+		}
+		return err
 	})
+}
+
+// wrappingLasts is how old a wrapping key is to become.
+const wrappingLasts = 31 * 24 * time.Hour
+
+func (s *Sidecar) wrappingStatus(out *api.Status) error {
+	use, err := s.log.Wrapping()
+	if err != nil || use.ID == "" {
+		return err
+	}
+	out.Log.Wrapping = &api.Wrapping{ID: use.ID, Since: when(use.Since), Due: s.options.Now().Sub(when(use.Since)) > wrappingLasts}
+	return nil
 }
 
 func (s *Sidecar) scrubStatus(out *api.Status) {

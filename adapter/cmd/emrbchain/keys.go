@@ -18,7 +18,7 @@ import (
 )
 
 func newKeys() *cobra.Command {
-	command := newGroup("keys", "Make and hand over the keys by which patients are found and members speak")
+	command := newGroup("keys", "Make, replace and hand over the keys by which patients are found and members speak")
 	epoch := newGroup("epoch", "The key that all members derive patients' ids with")
 	epoch.Long = `All members derive with one key in an epoch. One of them makes it, and wraps it
 to each of the others. Whoever has it can try out identifiers against what they
@@ -31,7 +31,7 @@ crypto/vid/SPEC.md.`
 	recipient.AddCommand(newRecipientNew())
 	tls := newGroup("tls", "The key by which sidecars of other members know this one")
 	tls.AddCommand(newTLSNew())
-	command.AddCommand(epoch, site, recipient, tls)
+	command.AddCommand(epoch, site, recipient, tls, newKeysRotate())
 	return command
 }
 

@@ -14,11 +14,12 @@ import (
 )
 
 func newPatient() *cobra.Command {
-	command := newGroup("patient", "Find this site's patients, and say who is one person")
+	command := newGroup("patient", "Find this site's patients, say who is one person, and erase")
 	command.Long = `Patients are known here by the EMR's own key, and by an id of this site's own
 (lid1…) that is made of an identifier such as a national id. The section
 patients of the configuration says where the identifiers stand.`
-	command.AddCommand(newPatientID(), newPatientShow(), newPatientSearch(), newPatientMerge(), newPatientUnmerge(), newPatientNew(), newPatientLink(), newPatientRefused())
+	command.AddCommand(newPatientID(), newPatientShow(), newPatientSearch(), newPatientMerge(), newPatientUnmerge(), newPatientNew(), newPatientLink(), newPatientRefused(),
+		newPatientErase(), newPatientHold(), newPatientRelease())
 	return command
 }
 

@@ -21,6 +21,7 @@ Exit codes: 0 success, 1 failure, 2 wrong use, 3 findings, 78 configuration.`
 	addGroup(root, "setup", "Set up:", newInit(), newCheckConfig(), newDoctor(), newKeys())
 	addGroup(root, "service", "Run as a service:", newRun(), newNode(), newTap())
 	addGroup(root, "work", "Ask a running sidecar:", newStatus(), newAudit(), newPause(), newResume(), newProve(), newTrust(), newPatient())
+	addGroup(root, "orders", "Correct, and sign orders, as an officer:", newCorrect(), newOfficer())
 	addGroup(root, "evidence", "Check evidence:", newVerify())
 	root.AddCommand(newVersion())
 	return root

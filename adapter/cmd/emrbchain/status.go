@@ -98,6 +98,9 @@ func statusText(s *api.Status, now time.Time) string {
 	if s.Log.Scrub.Problem != "" {
 		t.reason("PROBLEM: ", s.Log.Scrub.Problem)
 	}
+	if w := s.Log.Wrapping; w != nil && w.Due {
+		t.add("", "DUE: wrapping key %s is in use since %s; stop the sidecar and run emrbchain keys rotate", w.ID, moment(w.Since))
+	}
 	t.chain(&s.Chain, now)
 	t.audit(&s.Audit, now)
 	if s.Patients != nil {

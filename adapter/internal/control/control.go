@@ -23,6 +23,10 @@
 //	POST /v1/patients/unmerge        and are not
 //	POST /v1/patients/search         do other members know a patient?
 //	GET  /v1/patients/refused?most=  rows whose identifiers are none
+//	GET  /v1/officers                the officers' keys on record
+//	POST /v1/officers                put one on record
+//	POST /v1/orders/prepare          an order for an officer to sign
+//	POST /v1/orders                  carry a signed order out, or say what came of it
 //
 // Every refusal is an RFC 9457 problem with a detail (thing and reason) and a
 // mend. Types are in package api, the writing of keys in package rowkey.
@@ -58,6 +62,7 @@ type Sidecar interface {
 	Pause(ctx context.Context, lasts time.Duration) (*api.Pause, error)
 	Resume(ctx context.Context) (*api.Resumed, error)
 	Patients
+	Orders
 }
 
 // Bounds of a request.
@@ -92,6 +97,9 @@ func NewHandler(sidecar Sidecar, logger zerolog.Logger) *Handler {
 	h.handle("/v1/pause", routes{http.MethodPost: h.pause})
 	h.handle("/v1/resume", routes{http.MethodPost: h.resume})
 	h.handlePatients()
+	h.handle("/v1/officers", routes{http.MethodGet: h.officers, http.MethodPost: h.registerOfficer})
+	h.handle("/v1/orders/prepare", routes{http.MethodPost: h.prepareOrder})
+	h.handle("/v1/orders", routes{http.MethodPost: h.carryOut})
 	h.handle("/", routes{})
 	return h
 }

@@ -105,6 +105,20 @@ func (a *answers) PatientRefused(_ context.Context, most int) (*api.RefusedRows,
 	return &api.RefusedRows{}, a.err
 }
 
+func (a *answers) PrepareOrder(context.Context, api.OrderRequest) ([]byte, error) {
+	return []byte{0x80}, a.err
+}
+
+func (a *answers) CarryOut(context.Context, []byte) (*api.Certificate, error) {
+	return &api.Certificate{Kind: "erase"}, a.err
+}
+
+func (a *answers) RegisterOfficer(context.Context, api.OfficerRequest) (*api.Officers, error) {
+	return &api.Officers{}, a.err
+}
+
+func (a *answers) Officers(context.Context) (*api.Officers, error) { return &api.Officers{}, a.err }
+
 func (a *answers) TrustExport(context.Context) ([]byte, error) { return []byte("{}"), a.err }
 
 // open serves the answers on a socket, as the sidecar does.

@@ -73,6 +73,17 @@ type LogStatus struct {
 	Gaps uint64 `json:"gaps"` // gap entries, ever
 	// Scrub is how far the background check of the whole store has come.
 	Scrub Scrub `json:"scrub"`
+	// Wrapping is the key that wraps the owner keys.
+	Wrapping *Wrapping `json:"wrapping,omitempty"`
+}
+
+// Wrapping is a wrapping key in use.
+type Wrapping struct {
+	ID    string    `json:"id"`
+	Since time.Time `json:"since"`
+	// Due says that it is older than 31 days: an erasure reaches the copies of the
+	// store only when it is replaced and destroyed.
+	Due bool `json:"due"`
 }
 
 // Scrub is the state of the store's background check.
