@@ -178,7 +178,10 @@ func newOfficerList() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List the officers' keys on record",
-		Args:  takes(),
+		Long: `Lists the keys that sign orders, with their ids, since when they are on record,
+and whether that is anchored. Compare each id with the officer's own.`,
+		Example: `  emrbchain officer list`,
+		Args:    takes(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			var officers *api.Officers
 			err := sidecar.ask(func(c *control.Client) (err error) {

@@ -17,15 +17,15 @@ const howOrders = `
 It takes an officer's signature, made where the sidecar is not:
   1. with --prepare, an order is written;
   2. an officer signs it elsewhere: emrbchain officer sign;
-  3. with --order, it is carried out, once. Given again, the same order says what
-     came of it, with the receipt of the chain once it is anchored.`
+  3. with --order, it is carried out, once. Given again, the same order says
+     what came of it, with the receipt of the chain once it is anchored.`
 
 func newPatientErase() *cobra.Command {
 	return newOrder("erase", "erase --patient KEY --reason TEXT --prepare -o FILE | --order FILE",
-		"Destroy every key that opens a patient's commitments", `Destroys all owner keys that were ever a patient's. Their entries stay in the log
-and on the chain and tell nobody anything any more; audits say of the patient's
-rows that they were erased, by whose order and why. The records in the database
-are not touched: erase them in the EMR, as its rules say.`+howOrders, "patient")
+		"Destroy every key that opens a patient's commitments", `Destroys all owner keys that were ever a patient's. Their entries stay in the
+log and on the chain and tell nobody anything any more; audits say of the
+patient's rows that they were erased, by whose order and why. The records in the
+database are not touched: erase them in the EMR, as its rules say.`+howOrders, "patient")
 }
 
 func newPatientHold() *cobra.Command {
@@ -51,8 +51,14 @@ func newOrder(kind, use, short, long string, about ...string) *cobra.Command {
 	var output, orderFile string
 	var prepare, asJSON bool
 	request := api.OrderRequest{Kind: kind}
+	example := "  emrbchain patient " + kind + " --patient 4711 --reason \"case 12\" --prepare -o " + kind + ".order\n" +
+		"  emrbchain patient " + kind + " --order signed.order"
+	if kind == "correct" {
+		example = "  emrbchain correct --table results --key 5 --reason \"typing error\" --prepare -o correct.order\n" +
+			"  emrbchain correct --order signed.order"
+	}
 	command := &cobra.Command{
-		Use: use, Short: short, Long: long, Args: takes(),
+		Use: use, Short: short, Long: long, Example: example, Args: takes(),
 		RunE: func(command *cobra.Command, _ []string) error {
 			if prepare == (orderFile != "") {
 				return usagef("give --prepare to write an order, or --order FILE to carry a signed one out")
