@@ -133,12 +133,34 @@ func (s *Sidecar) eraseNow(ctx context.Context, f *order.File, owner uint64, own
 		if err != nil {
 			return err
 		}
-		if leaf, err = authority.Enter(b, f.Order, &order.Body{Signed: f.Signed, Owners: owners, Leaves: append(leaves, more...)}); err != nil {
+		leaves := append(slices.Clip(leaves), more...)
+		if leaf, err = authority.Enter(b, f.Order, &order.Body{Signed: f.Signed, Owners: owners, Leaves: leaves}); err != nil {
+			return err
+		}
+		if err := s.forgetIdentity(b, leaves); err != nil {
 			return err
 		}
 		return b.Destroy(owners, leaf)
 	})
 	return leaf, err
+}
+
+// forgetIdentity drops the identifiers by which erased rows are found. Where the
+// source keeps such a row, it is found again once the source changes it.
+func (s *Sidecar) forgetIdentity(b *recordlog.Batch, leaves []uint64) error {
+	if s.patients == nil {
+		return nil
+	}
+	for _, leaf := range leaves {
+		e, err := s.log.Entry(leaf)
+		if err == nil {
+			err = s.patients.ForgetRow(b, e.Header.Table, e.Header.Key)
+		}
+		if err != nil {
+			return fmt.Errorf("forget the patient's identifiers: %w", err)
+		}
+	}
+	return nil
 }
 
 // keysOf returns all owners whose keys are a patient's, ascending: its own, those

@@ -355,3 +355,31 @@ func TestACorrectionIsThatAndNothingMore(t *testing.T) {
 	found.expect("altered results 5 value", "altered results 6 value", "unlogged insert patients 900 ")
 	o.authorised(0, 3)
 }
+
+// TestEveryKeyThatWasEverAPatientsIsDestroyed: also that of a row whose patient became
+// known later, and the one that came after an erasure.
+func TestEveryKeyThatWasEverAPatientsIsDestroyed(t *testing.T) {
+	e, o, found := startOffice(t)
+	e.exec(`INSERT INTO results VALUES (7001, NULL, 'later', 1, '2026-01-02 10:00:00', NULL)`)
+	o.sidecar.Recorded("results", "7001", 1)
+	e.exec(`UPDATE results SET patient_id = 14 WHERE id = 7001`)
+	o.sidecar.Recorded("results", "7001", 2)
+	if c, _ := o.order("patient", "erase", "--patient", "14"); c.Keys != 2 || c.Versions != 8 {
+		t.Errorf("%d keys, %d versions, not 2 and 8", c.Keys, c.Versions)
+	}
+	if v, err := o.sidecar.Control().RowVerdict(t.Context(), "results", "7001"); err != nil || v.Verdict != "erased (authorised)" {
+		t.Errorf("%+v: %v", v, err)
+	}
+	_, err := o.sidecar.Control().Prove(t.Context(), api.ProveRequest{Table: "results", Key: "7001", Version: 1})
+	refuses(t, err, "was erased on")
+	e.exec(`UPDATE results SET note = 'again' WHERE id = 7001`)
+	o.sidecar.Recorded("results", "7001", 3)
+	found.expect()
+	o.authorised(6, 0)
+	// Two owners have heirs by now; the patient's is the one in use.
+	if c, _ := o.order("patient", "erase", "--patient", "14"); c.Versions != 1 {
+		t.Errorf("%d versions after the second erasure", c.Versions)
+	}
+	found.expect()
+	o.authorised(7, 0)
+}

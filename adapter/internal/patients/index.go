@@ -160,6 +160,12 @@ func (p *Patients) drop(b *recordlog.Batch, at []byte, held, stay [][]byte) {
 	}
 }
 
+// ForgetRow drops all that the index holds of a row of an identity table, until the
+// source changes it.
+func (p *Patients) ForgetRow(b *recordlog.Batch, table string, key []byte) error {
+	return p.forget(b, p.rowName(table, key))
+}
+
 // forget drops all that the index holds of a row.
 func (p *Patients) forget(b *recordlog.Batch, at []byte) error {
 	held, err := p.readRow(b, at)
