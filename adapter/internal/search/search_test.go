@@ -26,6 +26,8 @@ type world struct {
 	now   time.Time
 	// tamper, if set, changes what travels.
 	tamper func(message []byte) []byte
+	// travels, if set, sees each query.
+	travels func(to string, message []byte)
 }
 
 // site is one member: its Search, and what others know of it.
@@ -91,6 +93,9 @@ func (s *site) Ask(ctx context.Context, member string, body func(Peer) ([]byte, 
 	message, err := body(to.peer)
 	if err != nil {
 		return to.peer, nil, err
+	}
+	if s.world.travels != nil {
+		s.world.travels(member, message)
 	}
 	reply, err := to.Answer(ctx, s.peer, message)
 	if s.world.tamper != nil {
