@@ -1,32 +1,38 @@
 # shellcheck shell=bash disable=SC2154
-# every decoder of another member's bytes is fuzzed and bounded, and a flood from one member starves no other; --full: a minute of each fuzz
+# each decoder of another member's bytes is fuzzed; sizes and counts are limited; a flood starves no other member
 
 . .ci/tests.sh
-seconds=5
-[ -z "$full" ] || seconds=60
+export EMRBCHAIN_TEST_FULL=$full
 
-fuzzed=0
-# fuzz PACKAGE NAME …: runs fuzz tests, one after the other.
-fuzz() {
-	local package=$1 name
-	shift
-	for name in "$@"; do
-		go test -run '^$' -fuzz "^$name\$" -fuzztime "${seconds}s" "$package" >"$work/fuzz" 2>&1 || {
-			tail -30 "$work/fuzz"
+# A package that decodes says whose bytes; if another's, a target runs each decoder.
+run_tests ./adapter/internal/archtest TestEveryDecoderOfOthersBytesIsFuzzed
+decoders=$(test_line ./adapter/internal/archtest "decoders of others' bytes")
+packages=$(test_line ./adapter/internal/archtest 'packages: ')
+fuzz=2s
+[ -z "$full" ] || fuzz=10s
+targets=0
+for package in ${packages#packages: }; do
+	go test -c -fuzz . -o "$work/fuzz.test" "./$package"
+	for target in $("$work/fuzz.test" -test.list '^Fuzz'); do
+		mkdir -p "$work/cache"
+		(cd "$package" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$fuzz" \
+			-test.fuzzcachedir "$work/cache") >"$work/fuzzed" 2>&1 || {
+			tail -20 "$work/fuzzed"
+			echo "$package: $target failed"
 			exit 1
 		}
-		echo "$package $name: $(grep -oE 'execs: [0-9]+' "$work/fuzz" | tail -1)"
-		fuzzed=$((fuzzed + 1))
+		targets=$((targets + 1))
+		echo "$package $target $(grep -oE 'execs: [0-9]+' "$work/fuzzed" | tail -1)"
 	done
-}
-
-# What comes from a member's sidecar, and what comes from it by way of the chain.
-fuzz ./adapter/internal/search FuzzParse FuzzAnswer
-fuzz ./crypto/seal FuzzReader
-fuzz ./crypto/dcbor FuzzReaderAcceptsExactlyCanonical
-fuzz ./chain/rules FuzzParse FuzzRecords
-run_tests ./adapter/internal/search TestEachRefusalHasItsOwnError TestWhatIsAlteredOnItsWayIsRefused \
-	TestADayHasSoManyQueriesAndTheRestFillsNoLog
-run_tests ./adapter/internal/peers TestAStrangerLearnsThatHeIsUnknown TestOnlyTLS13WithAKeyAndHTTP2IsSpoken \
-	TestCallSaysWhyThereIsNoAnswer TestAFloodFromOneMemberStarvesNoOther
-echo "patients.7: $fuzzed decoders fuzzed for $seconds s each; $(test_line ./adapter/internal/peers 'p95 of the polite member')"
+done
+# Sizes and counts.
+run_tests ./adapter/internal/search TestEachRefusalHasItsOwnError TestADayHasSoManyQueriesAndTheRestFillsNoLog TestAskRefusesWhatIsNoQuestion
+# Floods: of requests and connections, of transactions, through a real node.
+run_tests ./adapter/internal/peers TestCallSaysWhyThereIsNoAnswer TestAFloodFromOneMemberStarvesNoOther
+run_tests ./chain/app TestFloodOfOneMemberKeepsNobodyOut
+run_tests ./chain/node TestFloodThroughANode
+if [ "$skipped" -gt 0 ]; then
+	echo "a test was skipped"
+	exit 1
+fi
+echo "patients.7: $decoders, $targets fuzz targets for $fuzz each; $(test_line ./adapter/internal/peers 'of the polite member'); $((passed - 1)) tests besides passed"

@@ -77,3 +77,28 @@ func TestTrustInUnsignedBlockIsRefused(t *testing.T) {
 		t.Errorf("block signed by two of four: %v", err)
 	}
 }
+
+// FuzzTrust: what is read as a trust file is written and read as the same one.
+func FuzzTrust(f *testing.F) {
+	b, err := receipttest.New(f, "test-chain", receipttest.Equal(4)...).Trust(1).JSON()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		trust, err := receipt.ParseTrust(b)
+		if err != nil {
+			if !errors.Is(err, receipt.ErrTrust) {
+				t.Error(err)
+			}
+			return
+		}
+		written, err := trust.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := receipt.ParseTrust(written); err != nil || again.Fingerprint() != trust.Fingerprint() {
+			t.Errorf("written as another: %v", err)
+		}
+	})
+}

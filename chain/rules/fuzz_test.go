@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/emrbchain/emrbchain/chain/rules"
+	"github.com/emrbchain/emrbchain/crypto/dcbor"
 )
 
 // seedTxs are transactions of every kind, good and refused.
@@ -117,6 +118,35 @@ func FuzzRecords(f *testing.F) {
 		}
 		if grantErr == nil {
 			g.Status(at(0).Time)
+		}
+	})
+}
+
+// FuzzLists: a list that a node gives, and a genesis that a member hands out, are
+// read or refused, and hold no more than there are bytes for.
+func FuzzLists(f *testing.F) {
+	s := newState(f)
+	share(f, s)
+	for _, key := range [][]byte{rules.MemberKey("birch"), rules.ContactKey("birch"), rules.GrantKey(active)} {
+		v, err := s.Get(key)
+		if err != nil || v == nil {
+			f.Fatalf("%q: %v", key, err)
+		}
+		f.Add(slices.Concat(dcbor.AppendArray(nil, 2), v, v))
+	}
+	f.Add([]byte(`{"members":[]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		logs, _ := rules.ParseLogs(b)
+		members, _ := rules.ParseMembers(b)
+		contacts, _ := rules.ParseContacts(b)
+		grants, _ := rules.ParseGrants(b)
+		if n := len(logs) + len(members) + len(contacts) + len(grants); n > len(b) {
+			t.Errorf("%d records of %d bytes", n, len(b))
+		}
+		if g, err := rules.ParseGenesis(b); err == nil {
+			if err := g.Apply(rules.NewOverlay(empty{})); err != nil {
+				t.Errorf("a genesis that is read cannot be applied: %v", err)
+			}
 		}
 	})
 }

@@ -148,3 +148,12 @@ func FuzzOrderBody(f *testing.F) {
 		}
 	})
 }
+
+func FuzzOfficer(f *testing.F) {
+	f.Add((&Officer{Name: "Dr. Lee"}).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if o, err := ParseOfficer(b); err == nil && !bytes.Equal(o.Append(nil), b) {
+			t.Fatal("accepted in a second form")
+		}
+	})
+}

@@ -239,3 +239,14 @@ func TestReplace(t *testing.T) {
 		}
 	})
 }
+
+// FuzzParseKey: a key has one encoding, the one that was read.
+func FuzzParseKey(f *testing.F) {
+	f.Add(AppendKey(nil, []Value{NewInt(-7), NewText("utf8", []byte("a"))}))
+	f.Add(AppendKey(nil, nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if key, err := ParseKey(b); err == nil && !bytes.Equal(AppendKey(nil, key), b) {
+			t.Errorf("%x is read as a key that is written otherwise", b)
+		}
+	})
+}

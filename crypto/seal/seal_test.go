@@ -393,6 +393,45 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+// FuzzKeys: what is read as a key is written as the same one.
+func FuzzKeys(f *testing.F) {
+	for _, s := range suites {
+		r := recipient(f, s)
+		written, err := FormatRecipient(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(r.Public().Bytes())
+		f.Add(FormatPublic(r.Public()))
+		f.Add(written)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if p, err := ParsePublic(b); err == nil && !bytes.Equal(p.Bytes(), b) {
+			t.Error("a public key is written as another")
+		} else if err != nil && !errors.Is(err, keys.ErrKey) {
+			t.Error(err)
+		}
+		if p, err := ReadPublic(bytes.NewReader(b)); err == nil {
+			if again, err := ReadPublic(bytes.NewReader(FormatPublic(p))); err != nil || again.ID() != p.ID() {
+				t.Errorf("a public key's file is written as another: %v", err)
+			}
+		} else if !errors.Is(err, keys.ErrKey) {
+			t.Error(err)
+		}
+		if r, err := ParseRecipient(bytes.NewReader(b)); err == nil {
+			written, err := FormatRecipient(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := ParseRecipient(bytes.NewReader(written)); err != nil || again.Public().ID() != r.Public().ID() {
+				t.Errorf("a recipient's key is written as another: %v", err)
+			}
+		} else if !errors.Is(err, keys.ErrKey) {
+			t.Error(err)
+		}
+	})
+}
+
 // BenchmarkSeal and BenchmarkOpen run beside AES-256-GCM over the same chunks.
 func BenchmarkSeal(b *testing.B) {
 	from, plain := sender(1), make([]byte, 16<<20)

@@ -42,3 +42,27 @@ func TestKeyFilesAreReadBackAndNothingElseIs(t *testing.T) {
 		}
 	}
 }
+
+// FuzzKeyFiles: what is read as a key is written and read as the same one.
+func FuzzKeyFiles(f *testing.F) {
+	v := readVectors(f)
+	keyed, site := deriver(f, &v)
+	f.Add(vid.FormatKeyed(keyed))
+	f.Add(vid.FormatSite(site))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if k, err := vid.ParseKeyed(bytes.NewReader(b)); err == nil {
+			if again, err := vid.ParseKeyed(bytes.NewReader(vid.FormatKeyed(k))); err != nil || again.KeyID() != k.KeyID() || k.Epoch() > vid.MaxEpoch {
+				t.Errorf("an epoch's key is written as another: %v", err)
+			}
+		} else if !errors.Is(err, keys.ErrKey) {
+			t.Error(err)
+		}
+		if s, err := vid.ParseSite(bytes.NewReader(b)); err == nil {
+			if again, err := vid.ParseSite(bytes.NewReader(vid.FormatSite(s))); err != nil || again.KeyID() != s.KeyID() {
+				t.Errorf("a site's key is written as another: %v", err)
+			}
+		} else if !errors.Is(err, keys.ErrKey) {
+			t.Error(err)
+		}
+	})
+}
