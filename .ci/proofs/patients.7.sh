@@ -9,9 +9,10 @@ run_tests ./adapter/internal/archtest TestEveryDecoderOfOthersBytesIsFuzzed
 decoders=$(test_line ./adapter/internal/archtest "decoders of others' bytes")
 packages=$(test_line ./adapter/internal/archtest 'packages: ')
 fuzz=2s
-[ -z "$full" ] || fuzz=10s
+[ -z "$full" ] || fuzz=60s
 targets=0
-for package in ${packages#packages: }; do
+# All of them stand on the one reader of CBOR.
+for package in crypto/dcbor ${packages#packages: }; do
 	go test -c -fuzz . -o "$work/fuzz.test" "./$package"
 	for target in $("$work/fuzz.test" -test.list '^Fuzz'); do
 		mkdir -p "$work/cache"
@@ -25,10 +26,12 @@ for package in ${packages#packages: }; do
 		echo "$package $target $(grep -oE 'execs: [0-9]+' "$work/fuzzed" | tail -1)"
 	done
 done
-# Sizes and counts.
-run_tests ./adapter/internal/search TestEachRefusalHasItsOwnError TestADayHasSoManyQueriesAndTheRestFillsNoLog TestAskRefusesWhatIsNoQuestion
-# Floods: of requests and connections, of transactions, through a real node.
-run_tests ./adapter/internal/peers TestCallSaysWhyThereIsNoAnswer TestAFloodFromOneMemberStarvesNoOther
+# What is altered, sizes and counts.
+run_tests ./adapter/internal/search TestEachRefusalHasItsOwnError TestWhatIsAlteredOnItsWayIsRefused \
+	TestADayHasSoManyQueriesAndTheRestFillsNoLog TestAskRefusesWhatIsNoQuestion
+# Strangers; floods of requests and connections, of transactions, through a real node.
+run_tests ./adapter/internal/peers TestAStrangerLearnsThatHeIsUnknown TestOnlyTLS13WithAKeyAndHTTP2IsSpoken \
+	TestCallSaysWhyThereIsNoAnswer TestAFloodFromOneMemberStarvesNoOther
 run_tests ./chain/app TestFloodOfOneMemberKeepsNobodyOut
 run_tests ./chain/node TestFloodThroughANode
 if [ "$skipped" -gt 0 ]; then
