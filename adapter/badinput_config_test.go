@@ -94,7 +94,7 @@ func TestBadFilesOfSecretsAreNamed(t *testing.T) {
 		{"not a key", "log.key", planted, []string{"log.log_key_file", "not a key", "that init made"}},
 		{"not a key", "member.key", planted, []string{"chain.member_key_file", "not a key", "that init made"}},
 		{"too short", "http.token", "short", []string{"http.token_file", "visible ASCII", "head -c 24"}},
-		{"another store's key", "wrapping.key", string(otherWrapping), []string{"log.wrapping_key_file", "is not the key that wraps", "configure the key that init made for it"}},
+		{"another store's key", "wrapping.key", string(otherWrapping), []string{"log.wrapping_key_file", "is not the key that wraps", "configure the key that is in use"}},
 		{"another log's key", "log.key", string(otherKey), []string{"log.log_key_file", "configure the key that init made for it"}},
 	} {
 		t.Run(m.file+" "+m.name, func(t *testing.T) { m.check(t, s, planted) })

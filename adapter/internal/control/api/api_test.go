@@ -20,6 +20,7 @@ func TestAuditReportKeepsItsNames(t *testing.T) {
 		Counts: map[string]uint64{"intact": 1, "altered": 1},
 		Findings: []api.Finding{{Verdict: "altered", Table: "patients", Key: "42", Version: 3, Columns: []string{"dose"},
 			LastSeenGood: &api.Moment{Time: at, Height: 7}, FirstSeenBad: &api.Seen{Time: at}, Detail: "d"}},
+		Authorised: []api.Finding{},
 		Checkpoint: &api.Checkpoint{Origin: "o", Size: 9, Root: "r"},
 		Chain:      &api.Moment{Time: at, Height: 8},
 	}
@@ -32,7 +33,7 @@ func TestAuditReportKeepsItsNames(t *testing.T) {
 		`"not_covered":[{"table":"codes","rows":1,"reason":"busy"}]},` +
 		`"counts":{"altered":1,"intact":1},` +
 		`"findings":[{"verdict":"altered","table":"patients","key":"42","version":3,"columns":["dose"],` +
-		`"last_seen_good":{"time":"2026-11-23T10:30:00Z","height":7},"first_seen_bad":{"time":"2026-11-23T10:30:00Z"},"detail":"d"}],` +
+		`"last_seen_good":{"time":"2026-11-23T10:30:00Z","height":7},"first_seen_bad":{"time":"2026-11-23T10:30:00Z"},"detail":"d"}],"authorised":[],` +
 		`"checkpoint":{"origin":"o","size":9,"root":"r"},` +
 		`"chain":{"time":"2026-11-23T10:30:00Z","height":8}}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
