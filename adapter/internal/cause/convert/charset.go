@@ -30,6 +30,8 @@ func codec(charset string) encoding.Encoding {
 	switch charset {
 	case "gbk", "gb2312":
 		return simplifiedchinese.GBK
+	case "gb18030":
+		return simplifiedchinese.GB18030
 	case "big5":
 		return traditionalchinese.Big5
 	case "sjis", "cp932":
@@ -38,7 +40,7 @@ func codec(charset string) encoding.Encoding {
 		return japanese.EUCJP
 	case "euckr":
 		return korean.EUCKR
-	case "ucs2", "utf16":
+	case "ucs2", "utf16", "utf16be":
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
 	case "utf16le":
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
@@ -61,9 +63,14 @@ func charmapOf(charset string) *charmap.Charmap {
 	}[charset]
 }
 
-// decode returns the characters of a text or label; false where its bytes are
+// Knows reports whether the texts of a character set can be decoded.
+func Knows(charset string) bool {
+	return charset == "utf8" || charset == "ascii" || charset == "latin1" || codec(charset) != nil
+}
+
+// Decode returns the characters of a text or label; false where its bytes are
 // not what they would be encoded as again.
-func decode(v row.Value) (string, bool) {
+func Decode(v row.Value) (string, bool) {
 	b := v.Raw()
 	if v.Type() == row.Enum && row.Equal(v, row.NewEnumError(v.Charset())) {
 		return "", false // the error value has no text

@@ -43,7 +43,7 @@ func dateOf(text string) row.Value {
 
 // fromText reads a cell of another type from the text that it was turned into.
 func fromText(v row.Value, to row.Type) []row.Value {
-	text, ok := decode(v)
+	text, ok := Decode(v)
 	if !ok {
 		return nil
 	}

@@ -12,7 +12,7 @@ func recode(v row.Value) []row.Value {
 	var out []row.Value
 	switch v.Type() {
 	case row.Text, row.Enum:
-		text, ok := decode(v)
+		text, ok := Decode(v)
 		if !ok {
 			return nil
 		}
@@ -108,7 +108,7 @@ func ofEach(t row.Type, list []string) []row.Value {
 }
 
 func decodeOne(v row.Value) []string {
-	if text, ok := decode(v); ok {
+	if text, ok := Decode(v); ok {
 		return []string{text}
 	}
 	return nil
@@ -117,7 +117,7 @@ func decodeOne(v row.Value) []string {
 func decodeLabels(v row.Value) ([]string, bool) {
 	labels := make([]string, 0, 8)
 	for _, label := range v.Labels() {
-		text, ok := decode(row.NewText(v.Charset(), label))
+		text, ok := Decode(row.NewText(v.Charset(), label))
 		if !ok {
 			return nil, false
 		}
