@@ -37,12 +37,8 @@ func (s *Sidecar) findPatient(text string) (cell []byte, owner uint64, err error
 	return nil, 0, api.NewProblem(http.StatusNotFound, "the log has no rows of a patient with this key", "write the key as the patient column of the tables holds it")
 }
 
-func (s *Sidecar) patientOwner(cell []byte) (owner uint64, err error) {
-	err = s.log.Update(func(b *recordlog.Batch) (err error) {
-		owner, err = b.KnownOwner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: cell})
-		return err
-	})
-	return owner, err
+func (s *Sidecar) patientOwner(cell []byte) (uint64, error) {
+	return s.log.KnownOwner(recordlog.OwnerName{Kind: recordlog.OwnerPatient, Key: cell})
 }
 
 // held reports by which leaf an owner is held; ok is false if it is not.
